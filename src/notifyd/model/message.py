@@ -1,0 +1,83 @@
+"""What is sent, and what a transport is."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from notifyd.model.job import Channel, JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One e-mail, ready to be put into bytes. All texts are free of control characters and of encoded-words.
+
+    Attributes:
+        job_id: The job it belongs to, for the folder transport and the demo's inbox.
+        key: 32 hexadecimal digits, the same for every attempt of the job: the local part of the Message-ID.
+        to: The address, syntactically valid, in ASCII (IDNA) where the domain allows it.
+        to_name: The recipient's display name, may be empty.
+        from_name: The salon's name, shown beside the sender's address; may be empty.
+        reply_to: The salon's address, where it has one.
+    """
+
+    job_id: JobId
+    key: str
+    to: str
+    to_name: str
+    from_name: str
+    reply_to: str | None
+    subject: str
+    text: str
+    html: str
+
+    @property
+    def channel(self) -> Channel:
+        """The channel it leaves by."""
+        return Channel.EMAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One SMS.
+
+    Attributes:
+        to: The number in E.164 form.
+    """
+
+    job_id: JobId
+    key: str
+    to: str
+    body: str
+
+    @property
+    def channel(self) -> Channel:
+        """The channel it leaves by."""
+        return Channel.SMS
+
+
+Message = Email | Sms
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider's yes.
+
+    Attributes:
+        provider_id: The provider's name for the message.
+    """
+
+    provider_id: str
+
+
+class Transport(Protocol):
+    """Code that reaches one provider."""
+
+    async def send(self, message: Message) -> Receipt:
+        """Hand one message over.
+
+        Returns:
+            The provider's yes.
+
+        Raises:
+            notifyd.model.outcome.SendError: with what it came to instead. Nothing else, except cancellation.
+        """
+        ...

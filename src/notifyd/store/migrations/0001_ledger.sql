@@ -1,0 +1,59 @@
+-- Everything that notifyd knows beyond the booking system's own table lives in this schema.
+-- Tables are keyed by job_key: an id of the booking system may be longer than an index entry can hold.
+
+create function notifyd.job_key(job_id text) returns uuid
+    language sql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+    as $$ select substr(encode(sha256(convert_to(job_id, 'UTF8')), 'hex'), 1, 32)::uuid $$;
+comment on function notifyd.job_key is 'A key of fixed length for an id of any length: the first 128 bits of its SHA-256.';
+
+create sequence notifyd.lease_ids;
+comment on sequence notifyd.lease_ids is 'Lease ids are never used twice, so a late writer cannot be taken for its successor.';
+
+create table notifyd.leases (
+    job_key    uuid primary key,
+    job_id     text not null,
+    lease_id   bigint not null unique default nextval('notifyd.lease_ids'),
+    daemon     text not null,
+    expires_at timestamptz not null
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+comment on table notifyd.leases is 'The right to settle a job: one row while a daemon holds it. Whoever removes the row settles.';
+create index leases_expires_at on notifyd.leases (expires_at);
+
+create table notifyd.schedule (
+    job_key   uuid primary key,
+    job_id    text not null,
+    due_at    timestamptz not null,
+    waits_for text,
+    reason    text
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+comment on table notifyd.schedule is 'When a scheduled job falls due, and the paused channel it waits for, if that is all.';
+create index schedule_due_at on notifyd.schedule (due_at);
+create index schedule_waits_for on notifyd.schedule (waits_for, due_at) where waits_for is not null;
+
+create table notifyd.deliveries (
+    job_key     uuid not null,
+    channel     text not null check (channel in ('email', 'sms')),
+    job_id      text not null,
+    lease_id    bigint not null,
+    state       text not null check (state in ('intended', 'retrying', 'sent', 'failed', 'suppressed', 'unknown')),
+    provider_id text,
+    reason      text,
+    intended_at timestamptz not null default now(),
+    settled_at  timestamptz,
+    primary key (job_key, channel),
+    check ((state = 'intended') = (settled_at is null))
+) with (fillfactor = 70);
+comment on table notifyd.deliveries is 'The ledger: one row for each channel of a job that was ever about to be sent.';
+create index deliveries_troubled on notifyd.deliveries (state, job_key) where state in ('failed', 'suppressed', 'unknown');
+
+create table notifyd.suppressions (
+    channel    text not null check (channel in ('email', 'sms')),
+    sender     text not null,
+    recipient  text not null,
+    reason     text not null,
+    job_id     text,
+    created_at timestamptz not null default now(),
+    primary key (channel, sender, recipient)
+);
+comment on table notifyd.suppressions is 'Recipients that must not be contacted again by this sender on this channel.';
