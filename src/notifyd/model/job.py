@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NewType
 
 JobId = NewType("JobId", str)
 LeaseId = NewType("LeaseId", int)
-
-_NOTHING_SETTLED: Mapping["Channel", "Delivery"] = MappingProxyType({})
 
 
 class Channel(StrEnum):
@@ -90,7 +87,7 @@ class Job:
     now: datetime
     run_at: datetime | None = None
     expires_at: datetime | None = None
-    deliveries: Mapping[Channel, Delivery] = field(default=_NOTHING_SETTLED)
+    deliveries: Mapping[Channel, Delivery] = field(default_factory=dict)
 
     @property
     def exhausted(self) -> bool:

@@ -57,3 +57,41 @@ create table notifyd.suppressions (
     primary key (channel, sender, recipient)
 );
 comment on table notifyd.suppressions is 'Recipients that must not be contacted again by this sender on this channel.';
+
+-- The two trigger functions run inside the booking's transaction. They touch no table, their search_path is pinned, and
+-- nothing in them can fail a booking.
+
+create function notifyd.fill_job() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+    as $$
+begin
+    new.id := coalesce(new.id::text, gen_random_uuid()::text);
+    new.status := coalesce(new.status, 'pending');
+    new.attempts := coalesce(new.attempts, 0);
+    new.max_attempts := coalesce(new.max_attempts, 3);
+    if new.created_at is null then
+        new.created_at := case
+            when pg_typeof(new.created_at) = 'timestamptz'::regtype then now()::text
+            else (now() at time zone 'UTC')::text end;
+    end if;
+    if new.updated_at is null then
+        new.updated_at := case
+            when pg_typeof(new.updated_at) = 'timestamptz'::regtype then now()::text
+            else (now() at time zone 'UTC')::text end;
+    end if;
+    return new;
+end
+$$;
+comment on function notifyd.fill_job is 'Fills what a plain INSERT leaves out and a client library would have supplied.';
+
+create function notifyd.wake() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+    as $$
+begin
+    perform pg_notify('notifyd', '');
+    return null;
+end
+$$;
+comment on function notifyd.wake is 'Wakes the daemons. Identical notifications of one transaction collapse into one.';

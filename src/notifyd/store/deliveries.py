@@ -1,0 +1,95 @@
+"""The ledger's first half: the intent, committed before the first byte of a message leaves.
+
+After a crash an intent without an outcome means that nobody knows, and everything else is surely unsent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from notifyd.model.job import Channel, Job
+from notifyd.store.pool import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One message about to be sent.
+
+    Attributes:
+        sender: Who we send as on this channel; with the recipient it is the scope of a suppression.
+        recipient: The address or number; compared with the suppressions, not stored in the ledger.
+    """
+
+    job: Job
+    channel: Channel
+    sender: str
+    recipient: str
+
+
+class Refused(Enum):
+    """The only reason not to have an intent written: the lease is gone, or the channel is settled already."""
+
+    LEASE_LOST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """The recipient is on the list of those who must not be contacted; the ledger says so now.
+
+    Attributes:
+        reason: Why, as the suppression has it.
+    """
+
+    reason: str
+
+
+Grant = None | Refused | Suppressed
+"""None: go ahead."""
+
+INTEND = """
+with asked as (
+    select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+        as asked(job_key, lease_id, channel, job_id, sender, recipient)
+), held as (
+    select asked.* from asked join notifyd.leases using (job_key, lease_id) for share of leases
+), judged as (
+    select held.*, s.reason as suppressed from held left join notifyd.suppressions s using (channel, sender, recipient)
+), written as (
+    insert into notifyd.deliveries as d (job_key, channel, job_id, lease_id, state, reason, settled_at)
+    select job_key, channel, job_id, lease_id,
+        case when suppressed is null then 'intended' else 'suppressed' end, suppressed,
+        case when suppressed is not null then now() end
+    from judged
+    on conflict (job_key, channel) do update
+        set lease_id = excluded.lease_id, state = excluded.state, reason = excluded.reason, provider_id = null,
+            intended_at = now(), settled_at = excluded.settled_at
+        where d.state in ('intended', 'retrying', 'unknown')
+    returning d.lease_id, d.channel, d.reason as suppressed
+)
+select * from written
+"""
+
+
+async def intend(store: Store, intents: Sequence[Intent]) -> list[Grant]:
+    """Commit the intents of many attempts in one statement, each only while its lease is held.
+
+    The lease rows are share-locked, so that a rescue either sees the intent or has already ended the lease.
+    Safe to repeat.
+
+    Returns:
+        For each intent, in order, whether to go ahead.
+    """
+    rows = await store.fetch(
+        INTEND,
+        [intent.job.key for intent in intents],
+        [intent.job.lease_id for intent in intents],
+        [intent.channel.value for intent in intents],
+        [intent.job.id for intent in intents],
+        [intent.sender for intent in intents],
+        [intent.recipient.lower() for intent in intents],
+    )
+    grants: dict[tuple[int, str], Grant] = {
+        (row["lease_id"], row["channel"]): None if row["suppressed"] is None else Suppressed(row["suppressed"])
+        for row in rows
+    }
+    return [grants.get((intent.job.lease_id, intent.channel.value), Refused.LEASE_LOST) for intent in intents]

@@ -1,0 +1,116 @@
+"""Claims jobs and keeps their leases. Ending a lease is `store.record`'s work, taking one back is `store.rescue`'s.
+
+`(status || '')` is how every statement of ours names the state: no index of the booking system can serve that
+expression, so the planner is left with our partial indexes, whatever its statistics say.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+
+from notifyd.model.job import Channel, Delivery, DeliveryState, Job, JobId, LeaseId
+from notifyd.store.pool import Store
+
+LARGEST_PAYLOAD = 1_000_000
+"""Bytes of payload that the daemon is willing to read; a confirmation has about one thousand."""
+
+CLAIM = """
+with ready as materialized (
+    select id, notifyd.job_key(id::text) as job_key from {table} waiting
+    where (status || '') = 'pending' and not exists (
+        select from notifyd.leases
+        where leases.job_key = notifyd.job_key(waiting.id::text) and leases.expires_at > now()
+    )
+    order by created_at limit $1
+    for update of waiting skip locked
+), taken as (
+    update {table} j
+    set status = 'processing', attempts = least(greatest(attempts, 0), 2147483646) + 1, updated_at = {updated_now}
+    from ready where j.id = ready.id
+    returning ready.job_key, nextval('notifyd.lease_ids') as lease_id, j.id::text as id,
+        j.salon_id, j.client_id, j.appointment_id, j.type, j.attempts, j.max_attempts,
+        case when octet_length(j.payload::text) <= $4 then j.payload::text end as payload,
+        {run_at} as run_at, {expires_at} as expires_at
+), leased as (
+    insert into notifyd.leases as mine (job_key, job_id, lease_id, daemon, expires_at)
+    select job_key, id, lease_id, $2, now() + $3 from taken
+    on conflict (job_key) do update
+        set lease_id = excluded.lease_id, daemon = excluded.daemon, expires_at = excluded.expires_at
+)
+select taken.*, now() as now, (
+        select array_agg(array[channel, state, coalesce(reason, '')]) from notifyd.deliveries d
+        where d.job_key = taken.job_key
+    ) as deliveries
+from taken
+"""
+
+
+async def claim(store: Store, daemon: str, limit: int, lease: timedelta) -> list[Job]:
+    """Take at most `limit` pending jobs under leases of ours, oldest first, and count the attempt.
+
+    One statement: the row locks of SKIP LOCKED last until the status and the lease are written, so that no other
+    daemon can take the same rows. A pending row that somebody still holds a live lease on is not handed out again.
+
+    Args:
+        store: The database.
+        daemon: The name under which this process holds leases, unique to it.
+        limit: How many jobs there is room for.
+        lease: How long each may go without renewal.
+
+    Raises:
+        DatabaseUnavailable: Perhaps after the claim was carried out: then `release_strays` gives the jobs back.
+    """
+    return [_job(row) for row in await store.fetch(CLAIM, limit, daemon, lease, LARGEST_PAYLOAD)]
+
+
+def _job(row: asyncpg.Record) -> Job:
+    return Job(
+        id=JobId(row["id"]),
+        key=row["job_key"].hex,
+        lease_id=LeaseId(row["lease_id"]),
+        salon_id=row["salon_id"],
+        client_id=row["client_id"],
+        appointment_id=row["appointment_id"],
+        type=row["type"],
+        payload=row["payload"],
+        attempt=row["attempts"],
+        max_attempts=row["max_attempts"],
+        now=row["now"],
+        run_at=row["run_at"],
+        expires_at=row["expires_at"],
+        deliveries={
+            Channel(channel): Delivery(DeliveryState(state), reason or None)
+            for channel, state, reason in row["deliveries"] or ()
+        },
+    )
+
+
+RENEW = """
+update notifyd.leases set expires_at = now() + $2
+where lease_id = any($1::bigint[]) returning lease_id
+"""
+
+
+async def renew(store: Store, lease_ids: Sequence[LeaseId], lease: timedelta) -> set[LeaseId]:
+    """Prolong leases, all in one statement.
+
+    Returns:
+        The leases that are still ours; the others were taken back by a rescue.
+    """
+    return {row["lease_id"] for row in await store.fetch(RENEW, lease_ids, lease)}
+
+
+RELEASE_STRAYS = """
+with gone as (
+    delete from notifyd.leases where daemon = $1 and lease_id <> all($2::bigint[]) returning job_id
+)
+update {table} j set status = 'pending', attempts = greatest(attempts - 1, 0), updated_at = {updated_now}
+from gone where j.id = gone.job_id::{id_type} and j.status = 'processing'
+returning j.id::text as id
+"""
+
+
+async def release_strays(store: Store, daemon: str, in_flight: Sequence[LeaseId]) -> list[JobId]:
+    """Give back, unspent, the jobs of a claim whose answer never reached us. Safe to repeat."""
+    return [JobId(row["id"]) for row in await store.fetch(RELEASE_STRAYS, daemon, in_flight)]

@@ -1,0 +1,128 @@
+"""Opens the pool of connections and runs every statement under a time limit.
+
+The one place that knows how a lost database looks from here: statements raise `DatabaseUnavailable`, and `outlast`
+waits an outage out. Plans are pinned, because they must not depend on statistics: a claim that was planned while the
+table was empty must stay fast after a bulk insert that nobody has analysed yet.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import anyio
+import asyncpg
+
+from notifyd import log
+from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
+from notifyd.store.table import Table, inspect
+
+T = TypeVar("T")
+
+STATEMENT_TIMEOUT = 15.0
+"""Seconds that a statement may take before its connection is given up."""
+
+OUTAGE_PAUSE = 0.5
+"""Seconds between two tries while the database is away."""
+
+PINNED_PLANS = {
+    "application_name": "notifyd",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""Every statement of the engine is a handful of index look-ups; nothing else may ever be planned for it."""
+
+FREE_PLANS = {"application_name": "notifyd-stats", "jit": "off"}
+"""Counting wants the planner's judgement, on connections of its own."""
+
+
+class Store:
+    """The database as the rest of notifyd sees it: one table of the booking system, and statements against it."""
+
+    def __init__(self, pool: asyncpg.Pool, table: Table) -> None:
+        self._pool = pool
+        self._bound: dict[str, str] = {}
+        self.table = table
+
+    async def fetch(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> list[asyncpg.Record]:  # noqa: ASYNC109 - asyncpg cancels by it
+        """Run one statement and return its rows.
+
+        Args:
+            sql: A statement with the placeholders of `Table.bind`.
+            args: Its parameters.
+            timeout: Seconds, the wait for a free connection included twice over.
+
+        Raises:
+            DatabaseUnavailable: No connection, or no answer in time. Whether the statement was carried out is unknown.
+        """
+        bound = self._bound.get(sql) or self._bound.setdefault(sql, self.table.bind(sql))
+        try:
+            async with self._pool.acquire(timeout=timeout) as connection:
+                return await connection.fetch(bound, *args, timeout=timeout)
+        except AWAY as error:
+            raise DatabaseUnavailable.because(error) from error
+
+    async def fetchrow(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> asyncpg.Record:  # noqa: ASYNC109
+        """Run one statement that returns exactly one row, as `fetch` does."""
+        (row,) = await self.fetch(sql, *args, timeout=timeout)
+        return row
+
+
+async def outlast(operation: Callable[[], Awaitable[T]]) -> T:
+    """Repeat an operation until the database is there to carry it out, logging at most one line a second.
+
+    The operation must be safe to repeat after it was carried out without our hearing of it.
+    """
+    while True:
+        try:
+            return await operation()
+        except DatabaseUnavailable as error:
+            log.at_most_every(1.0, "database.away", reason=str(error), next="trying again until it answers")
+            await anyio.sleep(OUTAGE_PAUSE)
+
+
+@asynccontextmanager
+async def open_store(
+    dsn: str, table: str, *, connections: int, pooled: bool = False, pinned: bool = True
+) -> AsyncIterator[Store]:
+    """Open a pool and look at the table.
+
+    Args:
+        dsn: One or several hosts.
+        table: `schema.table` or `table`, unquoted.
+        connections: At most this many.
+        pooled: The DSN leads through PgBouncer or the like: no prepared statements, no start-up parameters.
+        pinned: Pin the plans, as the engine needs it; otherwise leave them to the planner.
+
+    Raises:
+        DatabaseUnavailable: It cannot be reached.
+        notifyd.store.table.TableUnusable: The table is missing or lacks columns.
+    """
+    options: dict[str, Any] = {"server_settings": PINNED_PLANS if pinned else FREE_PLANS}
+    if pooled:
+        options = {"statement_cache_size": 0}
+    try:
+        pool = await asyncpg.create_pool(
+            dsn, min_size=1, max_size=connections, connect=cast(Any, connect), reset=_keep_session, **options
+        )
+    except AWAY as error:
+        raise DatabaseUnavailable.because(error) from error
+    try:
+        try:
+            async with pool.acquire(timeout=STATEMENT_TIMEOUT) as connection:
+                looked_up = await inspect(cast("asyncpg.Connection", connection), table)
+        except AWAY as error:
+            raise DatabaseUnavailable.because(error) from error
+        yield Store(pool, looked_up)
+    finally:
+        with anyio.move_on_after(2, shield=True) as limit:
+            await pool.close()
+        if limit.cancelled_caught:
+            pool.terminate()
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Skip asyncpg's reset on release: a round trip each, and nothing of ours leaves state behind."""

@@ -1,0 +1,187 @@
+"""The ledger's second half and the end of an attempt: outcomes and verdicts, those of many attempts in one statement.
+
+Every write proves that it may: an outcome by the intent of the same lease, a verdict by taking the lease row away. A
+writer that lost its lease changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+from notifyd.model.job import Channel, DeliveryState, Job, State
+from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
+from notifyd.model.verdict import Bury, Cancel, Defer, Done, Hold, Verdict
+from notifyd.store.pool import Store
+
+LONGEST_ERROR = 500
+"""Characters of the `error` column: a summary for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendRecord:
+    """What one send came to.
+
+    Attributes:
+        sender: Who we send as on this channel.
+        recipient: The address or number; stored only where the outcome is `Suppress`.
+    """
+
+    job: Job
+    channel: Channel
+    outcome: Outcome
+    sender: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What becomes of one job."""
+
+    job: Job
+    verdict: Verdict
+
+
+Record = SendRecord | VerdictRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a verdict found.
+
+    Attributes:
+        lease_held: Whether the lease was still ours; if not, nothing was written.
+        row_found: Whether the row was still `processing`; if not, the booking system has cancelled or deleted it.
+    """
+
+    lease_held: bool
+    row_found: bool
+
+
+RECORD = """
+with sends as (
+    select * from unnest(
+        $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]
+    ) as sends(job_key, lease_id, channel, state, provider_id, reason, sender, recipient)
+), recorded as (
+    update notifyd.deliveries d
+    set state = sends.state, provider_id = sends.provider_id, reason = sends.reason, settled_at = now()
+    from sends
+    where d.job_key = sends.job_key and d.channel = sends.channel
+        and d.lease_id = sends.lease_id and d.state = 'intended'
+    returning d.channel, sends.sender, sends.recipient, d.reason, d.job_id, d.state
+), suppressed as (
+    insert into notifyd.suppressions (channel, sender, recipient, reason, job_id)
+    select distinct on (channel, sender, recipient) channel, sender, recipient, reason, job_id
+    from recorded where state = 'suppressed'
+    on conflict do nothing
+), verdicts as (
+    select * from unnest(
+        $9::uuid[], $10::bigint[], $11::text[], $12::text[], $13::interval[], $14::boolean[], $15::text[]
+    ) as verdicts(job_key, lease_id, status, error, delay, spent, waits_for)
+), ended as (
+    delete from notifyd.leases l using verdicts v
+    where l.job_key = v.job_key and l.lease_id = v.lease_id
+    returning v.*, l.job_id
+), settled as (
+    update {table} j
+    set status = ended.status, error = ended.error, updated_at = {updated_now},
+        attempts = case when ended.spent then attempts else greatest(attempts - 1, 0) end,
+        processed_at = case when ended.status in ('completed', 'failed', 'cancelled') then {processed_now} end
+    from ended
+    where j.id = ended.job_id::{id_type} and j.status = 'processing'
+    returning ended.*
+), scheduled as (
+    insert into notifyd.schedule (job_key, job_id, due_at, waits_for, reason)
+    select job_key, job_id, now() + delay, waits_for, error
+    from settled where status = 'scheduled'
+    on conflict (job_key) do update
+        set due_at = excluded.due_at, waits_for = excluded.waits_for, reason = excluded.reason
+)
+select array(select lease_id from ended) as ended, array(select lease_id from settled) as settled
+"""
+
+
+async def record(store: Store, records: Sequence[Record]) -> list[Settled | None]:
+    """Write the outcomes and verdicts of many attempts in one statement. Safe to repeat.
+
+    Returns:
+        For each record, in order: None for a send, what was found for a verdict.
+    """
+    sends = [item for item in records if isinstance(item, SendRecord)]
+    verdicts = [item for item in records if isinstance(item, VerdictRecord)]
+    row = await store.fetchrow(RECORD, *_send_columns(sends), *_verdict_columns(verdicts))
+    ended, settled = set(row["ended"]), set(row["settled"])
+    return [
+        Settled(item.job.lease_id in ended, item.job.lease_id in settled) if isinstance(item, VerdictRecord) else None
+        for item in records
+    ]
+
+
+def _send_columns(sends: Sequence[SendRecord]) -> list[list[object]]:
+    states = [_state(send.outcome) for send in sends]
+    return [
+        [send.job.key for send in sends],
+        [send.job.lease_id for send in sends],
+        [send.channel.value for send in sends],
+        [state.value for state, _, _ in states],
+        [provider_id for _, provider_id, _ in states],
+        [_printable(reason) for _, _, reason in states],
+        [send.sender for send in sends],
+        [send.recipient.lower() for send in sends],
+    ]
+
+
+def _state(outcome: Outcome) -> tuple[DeliveryState, str | None, str | None]:
+    match outcome:
+        case Sent(provider_id):
+            return DeliveryState.SENT, _printable(provider_id), None
+        case Retryable(reason) | Paused(reason):
+            return DeliveryState.RETRYING, None, reason
+        case Permanent(reason):
+            return DeliveryState.FAILED, None, reason
+        case Suppress(reason):
+            return DeliveryState.SUPPRESSED, None, reason
+        case Unknown(reason):
+            return DeliveryState.UNKNOWN, None, reason
+        case _:
+            assert_never(outcome)
+
+
+def _verdict_columns(verdicts: Sequence[VerdictRecord]) -> list[list[object]]:
+    rows = [_columns(item.verdict) for item in verdicts]
+    return [
+        [item.job.key for item in verdicts],
+        [item.job.lease_id for item in verdicts],
+        [state.value for state, *_ in rows],
+        [_printable(error) for _, error, *_ in rows],
+        [delay for _, _, delay, _, _ in rows],
+        [spent for _, _, _, spent, _ in rows],
+        [waits_for for *_, waits_for in rows],
+    ]
+
+
+def _columns(verdict: Verdict) -> tuple[State, str | None, timedelta, bool, str | None]:
+    now = timedelta()
+    match verdict:
+        case Done(note):
+            return State.COMPLETED, note, now, True, None
+        case Bury(reason):
+            return State.FAILED, reason, now, True, None
+        case Cancel(reason):
+            return State.CANCELLED, reason, now, True, None
+        case Hold(reason):
+            return State.HELD, reason, now, True, None
+        case Defer(delay, spent, reason, None) if delay <= now:
+            return State.PENDING, reason, now, spent, None
+        case Defer(delay, spent, reason, waits_for):
+            return State.SCHEDULED, reason, delay, spent, waits_for
+        case _:
+            assert_never(verdict)
+
+
+def _printable(text: str | None) -> str | None:
+    """Make a text fit for PostgreSQL and for people: no NUL, no lone surrogate, no line break, of bounded length."""
+    if text is None:
+        return None
+    return "".join(c if c.isprintable() else "?" for c in text[:LONGEST_ERROR])

@@ -1,0 +1,113 @@
+"""Knows the booking system's table as it is: the types of its columns, and which optional columns it has.
+
+Our statements name the table and the type-dependent pieces by placeholders, filled in here once. The table is somebody
+else's: it is looked at, never changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+REQUIRED = (
+    "id",
+    "salon_id",
+    "client_id",
+    "appointment_id",
+    "type",
+    "payload",
+    "status",
+    "attempts",
+    "max_attempts",
+    "error",
+    "created_at",
+    "updated_at",
+    "processed_at",
+)
+"""The columns of the contract (`docs/architecture.md`)."""
+
+
+class TableUnusable(Exception):  # noqa: N818 - the state of the table, in the words of the journal
+    """The table is missing or lacks columns; the text names the cure."""
+
+
+def quoted(name: str) -> str:
+    """Quote `schema.table` or `table` for use in SQL; a bare name means the schema `public`."""
+    schema, _, table = name.rpartition(".")
+    return ".".join('"' + part.replace('"', '""') + '"' for part in (schema or "public", table))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The booking system's table.
+
+    Attributes:
+        name: Schema-qualified and quoted.
+        types: Every column's type, as `format_type` names it, by column.
+    """
+
+    name: str
+    types: Mapping[str, str]
+
+    def bind(self, sql: str) -> str:
+        """Fill the placeholders of one statement."""
+        pieces = {
+            "{table}": self.name,
+            "{id_type}": self.types["id"],
+            "{updated_now}": self._now("updated_at"),
+            "{processed_now}": self._now("processed_at"),
+            "{run_at}": self._moment("run_at"),
+            "{expires_at}": self._moment("expires_at"),
+            "{finished_at}": self.finished_at,
+            "{created_at}": self._moment("created_at"),
+        }
+        for placeholder, piece in pieces.items():
+            sql = sql.replace(placeholder, piece)
+        return sql
+
+    @property
+    def finished_at(self) -> str:
+        """When a job ended. The original worker left `processed_at` empty on failures, so `updated_at` stands in."""
+        if self.types["processed_at"] == self.types["updated_at"]:
+            return "coalesce(processed_at, updated_at)"
+        return "processed_at"
+
+    def comparable(self, column: str, moment: str) -> str:
+        """Turn a `timestamptz` expression into one that compares with a column, which is UTC where it has no zone."""
+        return moment if "with time zone" in self.types[column] else f"({moment} at time zone 'UTC')"
+
+    def _now(self, column: str) -> str:
+        return self.comparable(column, "now()")
+
+    def _moment(self, column: str) -> str:
+        """Read a column as `timestamptz`, within the years that Python's datetime can hold."""
+        if column not in self.types:
+            return "null::timestamptz"
+        value = f"j.{column}" if "with time zone" in self.types[column] else f"j.{column} at time zone 'UTC'"
+        return f"least(greatest({value}, '0002-01-01Z'), '9998-12-31Z')"
+
+
+INSPECT = """
+select attname::text as column, format_type(atttypid, atttypmod) as type
+from pg_catalog.pg_attribute
+where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
+"""
+
+
+async def inspect(connection: asyncpg.Connection, name: str) -> Table:
+    """Look the table up.
+
+    Args:
+        connection: Any connection to its database.
+        name: `schema.table` or `table`, unquoted.
+
+    Raises:
+        TableUnusable: It does not exist, or a column of the contract is missing.
+    """
+    rows = await connection.fetch(INSPECT, quoted(name), timeout=10)
+    types = {row["column"]: row["type"] for row in rows}
+    if not types:
+        raise TableUnusable(f"there is no table {name} in this database; run `notifyd migrate`")
+    if missing := [column for column in REQUIRED if column not in types]:
+        raise TableUnusable(f"table {name} has no column {', '.join(missing)}; is TABLE the right one?")
+    return Table(quoted(name), types)
