@@ -60,11 +60,13 @@ class Paused:
     Attributes:
         retry_after: Seconds until the provider may be asked again, where it named a time.
         loud: An operator must act (bad credentials); otherwise the fault is expected to pass.
+        whole_channel: Whether other jobs of the channel wait too; if not, this one alone was put off.
     """
 
     reason: str
     retry_after: float | None = None
     loud: bool = False
+    whole_channel: bool = True
 
 
 @dataclass(frozen=True, slots=True)

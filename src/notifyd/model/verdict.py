@@ -40,9 +40,14 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """Given up, kept for the operator: `failed`."""
+    """Given up, kept for the operator: `failed`.
+
+    Attributes:
+        spent: Whether the attempt counts; it does not where none was left to begin with.
+    """
 
     reason: str
+    spent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +106,12 @@ def decide(
         channel was sent, else `Bury`.
     """
     ledger = {**{channel: _outcome(delivery) for channel, delivery in job.deliveries.items()}, **outcomes}
+    if job.exhausted:
+        return _exhaust(job, ledger, resend_unknown)
     waiting = {channel: outcome for channel, outcome in ledger.items() if _waits(channel, outcome, job, resend_unknown)}
     if waiting:
         return _defer(waiting, job, policy, jitter)
-    return _close(ledger)
+    return _close(ledger, resend_unknown)
 
 
 def _waits(channel: Channel, outcome: Outcome, job: Job, resend_unknown: frozenset[Channel]) -> bool:
@@ -127,15 +134,25 @@ def _defer(waiting: Mapping[Channel, Outcome], job: Job, policy: RetryPolicy, ji
     if len(pauses) == len(waiting):
         channel, pause = min(pauses.items(), key=lambda item: item[1].retry_after or 0.0)
         delay = timedelta(seconds=pause.retry_after or 0.0)
-        return Defer(delay, spent=False, reason=reason, waits_for=channel)
+        return Defer(delay, spent=False, reason=reason, waits_for=channel if pause.whole_channel else None)
     asked = max((o.retry_after or 0.0 for o in waiting.values() if isinstance(o, Retryable)), default=0.0)
     delay = max(backoff(job.attempt, policy, jitter), timedelta(seconds=asked))
     return Defer(delay, spent=True, reason=reason)
 
 
-def _close(ledger: Mapping[Channel, Outcome]) -> Verdict:
+def _exhaust(job: Job, ledger: Mapping[Channel, Outcome], resend_unknown: frozenset[Channel]) -> Verdict:
+    """Settle a job whose attempts were used up before this one began: by a crash, or as the row came to us."""
+    used = f"attempts used up ({job.attempt - 1} of {job.max_attempts})"
+    match _close(ledger, resend_unknown):
+        case Bury(reason):
+            return Bury(f"{used}; {reason}" if ledger else used, spent=False)
+        case closed:
+            return closed
+
+
+def _close(ledger: Mapping[Channel, Outcome], resend_unknown: frozenset[Channel]) -> Verdict:
     failed = {channel: outcome for channel, outcome in ledger.items() if not isinstance(outcome, Sent)}
-    if any(isinstance(outcome, Unknown) for outcome in failed.values()):
+    if any(isinstance(outcome, Unknown) and channel not in resend_unknown for channel, outcome in failed.items()):
         return Hold(_tell(failed))
     if len(failed) == len(ledger):
         return Bury(_tell(failed) or "no channel was left to send on")
@@ -151,7 +168,7 @@ def _reason(outcome: Outcome) -> str:
         case Sent():
             return "sent"
         case Unknown(reason):
-            return f"outcome unknown, not sent again: {reason}"
+            return f"outcome unknown, it may have been delivered: {reason}"
         case Suppress(reason):
             return f"suppressed: {reason}"
         case Retryable(reason) | Permanent(reason) | Paused(reason):
@@ -162,9 +179,9 @@ def _reason(outcome: Outcome) -> str:
 
 def _is_owed(delivery: Delivery | None, resend: bool) -> bool:
     match delivery:
-        case None | Delivery(state=DeliveryState.INTENDED | DeliveryState.RETRYING):
+        case None | Delivery(state=DeliveryState.RETRYING):
             return True
-        case Delivery(state=DeliveryState.UNKNOWN):
+        case Delivery(state=DeliveryState.INTENDED | DeliveryState.UNKNOWN):
             return resend
         case _:
             return False
@@ -179,9 +196,9 @@ def _outcome(delivery: Delivery) -> Outcome:
             return Permanent(reason)
         case DeliveryState.SUPPRESSED:
             return Suppress(reason)
-        case DeliveryState.UNKNOWN:
+        case DeliveryState.INTENDED | DeliveryState.UNKNOWN:  # an intent without an outcome: nobody knows
             return Unknown(reason)
-        case DeliveryState.INTENDED | DeliveryState.RETRYING:
+        case DeliveryState.RETRYING:
             return Retryable(reason)
         case _:
             assert_never(delivery.state)

@@ -166,8 +166,8 @@ def _columns(verdict: Verdict) -> tuple[State, str | None, timedelta, bool, str 
     match verdict:
         case Done(note):
             return State.COMPLETED, note, now, True, None
-        case Bury(reason):
-            return State.FAILED, reason, now, True, None
+        case Bury(reason, spent):
+            return State.FAILED, reason, now, spent, None
         case Cancel(reason):
             return State.CANCELLED, reason, now, True, None
         case Hold(reason):

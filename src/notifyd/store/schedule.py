@@ -17,8 +17,8 @@ with fallen_due as materialized (
     order by due_at limit $3 for update skip locked
 ), probe as materialized (
     select job_key, job_id from notifyd.schedule
-    where waits_for = $2
-    order by due_at limit 1 for update skip locked
+    where waits_for = any($2::text[])
+    order by due_at limit cardinality($2::text[]) for update skip locked
 ), due as materialized (
     select * from fallen_due union all select * from back union all select * from probe
 ), gone as (
@@ -50,16 +50,18 @@ class Promotion:
     next_due: float | None
 
 
-async def promote(store: Store, back: Collection[Channel], probe: Channel | None, limit: int) -> Promotion:
+async def promote(store: Store, back: Collection[Channel], probes: Collection[Channel], limit: int) -> Promotion:
     """Make due jobs pending.
 
     Args:
         store: The database.
         back: Channels that work: whatever waits for them may go.
-        probe: A paused channel whose provider may be asked again: one job that waits for it may go.
+        probes: Paused channels whose provider may be asked again: one job that waits may go for each.
         limit: At most so many at once from each group.
     """
-    row = await store.fetchrow(PROMOTE, [channel.value for channel in back], probe.value if probe else None, limit)
+    row = await store.fetchrow(
+        PROMOTE, [channel.value for channel in back], [channel.value for channel in probes], limit
+    )
     return Promotion(row["moved"], row["due"] >= limit, row["next_due"])
 
 

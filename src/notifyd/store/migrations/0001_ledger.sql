@@ -1,10 +1,13 @@
 -- Everything that notifyd knows beyond the booking system's own table lives in this schema.
 -- Tables are keyed by job_key: an id of the booking system may be longer than an index entry can hold.
 
+-- Declared stable, as convert_to is, and without a search_path of its own: only so does the planner inline it, and every
+-- claim calls it for every row.
 create function notifyd.job_key(job_id text) returns uuid
-    language sql immutable strict parallel safe
-    set search_path = pg_catalog, pg_temp
-    as $$ select substr(encode(sha256(convert_to(job_id, 'UTF8')), 'hex'), 1, 32)::uuid $$;
+    language sql stable parallel safe
+    return cast(
+        pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(job_id, 'UTF8')), 'hex'), 1, 32) as uuid
+    );
 comment on function notifyd.job_key is 'A key of fixed length for an id of any length: the first 128 bits of its SHA-256.';
 
 create sequence notifyd.lease_ids;

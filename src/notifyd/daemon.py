@@ -1,0 +1,183 @@
+"""The composition root: opens everything, nests the task groups, waits for the signal.
+
+The indentation of `_work` is the order of the shutdown: intake ends first, then the attempts in flight, then the house
+with its leases and its health. A crash of any loop ends the process with an error; systemd starts it again, and expired
+leases are rescued: one recovery path for all.
+"""
+
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from random import Random  # noqa: TID251 - the one place where randomness is made
+
+import anyio
+
+from notifyd import log, sd_notify
+from notifyd.content.render import Renderer
+from notifyd.engine import due, upkeep
+from notifyd.engine.batch import Batch
+from notifyd.engine.channels import Outlets
+from notifyd.engine.claimer import Claimer
+from notifyd.engine.health import tell_systemd
+from notifyd.engine.leases import Leases
+from notifyd.engine.wake import Wake
+from notifyd.engine.workshop import Workshop
+from notifyd.model.job import Channel, State
+from notifyd.model.retry import RetryPolicy
+from notifyd.outlets import open_outlets
+from notifyd.settings import Settings
+from notifyd.store.deliveries import Grant, Intent, intend
+from notifyd.store.listen import listen
+from notifyd.store.pool import Store, open_store, outlast
+from notifyd.store.record import Record, Settled, record
+from notifyd.store.table import TableUnusable
+from notifyd.vitals import Vitals
+from notifyd.web.server import AddressUnavailable, HttpConfig, serve
+
+ENGINE_CONNECTIONS = 6
+"""The claim, intents, records, due times, leases and a chore may each be at the database at once."""
+
+STATS_CONNECTIONS = 2
+
+
+def run(settings: Settings) -> int:
+    """Run the daemon until it is told to stop, on uvloop where it exists.
+
+    Returns:
+        The exit code: 0 after a stop, 1 after an error that was explained.
+    """
+    log.setup(settings.log_level, settings.log_format)
+    try:
+        anyio.run(_main, settings, backend_options={"use_uvloop": _has_uvloop()})
+    except* (TableUnusable, AddressUnavailable) as group:
+        for error in _leaves(group):
+            log.error("daemon.refused", reason=str(error))
+        return 1
+    return 0
+
+
+def _has_uvloop() -> bool:
+    try:
+        import uvloop  # noqa: F401, PLC0415 - not to be had everywhere
+    except ImportError:
+        return False
+    return True
+
+
+async def _main(settings: Settings) -> None:
+    async with anyio.create_task_group() as signals:
+        stopped = anyio.Event()
+        start = anyio.CancelScope()
+        signals.start_soon(_await_signal, stopped, start)
+        async with AsyncExitStack() as stack:
+            with start:  # a stop while the database is awaited ends the wait
+                store = await outlast(lambda: stack.enter_async_context(_open(settings, pinned=True)))
+                stats = await outlast(lambda: stack.enter_async_context(_open(settings, pinned=False)))
+                outlets = await stack.enter_async_context(open_outlets(settings))
+            if not stopped.is_set():
+                await _work(settings, store, stats, outlets, stopped)
+        signals.cancel_scope.cancel()
+    log.info("daemon.stopped")
+
+
+async def _await_signal(stopped: anyio.Event, start: anyio.CancelScope) -> None:
+    """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        async for number in received:
+            if stopped.is_set():
+                log.warning("daemon.killed", what="told to stop twice; leases in flight will be rescued")
+                os._exit(1)
+            log.info("daemon.stopping", signal=signal.Signals(number).name)
+            stopped.set()
+            start.cancel()
+
+
+async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets, stopped: anyio.Event) -> None:
+    """Serve, claim and send until stopped; then stop claiming, drain, and hand back the rest unspent."""
+    vitals = Vitals(started_at=anyio.current_time(), turned_at=anyio.current_time(), database_ok=True)
+    wake, recheck = Wake(), Wake()
+    shop = _workshop(settings, store, outlets, recheck, vitals)
+    claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)
+    poll = settings.poll_interval.total_seconds()
+
+    def listening(state: bool) -> None:
+        vitals.listening = state
+
+    async with anyio.create_task_group() as house:
+        await house.start(serve, _http(settings), stats, vitals)
+        house.start_soon(shop.leases.keep, store)
+        house.start_soon(shop.intents.run)
+        house.start_soon(shop.records.run)
+        house.start_soon(tell_systemd, vitals)
+        async with anyio.create_task_group() as work:
+            async with anyio.create_task_group() as intake:
+                intake.start_soon(listen, store, settings.listen_dsn, lambda: wake.ring("notify"), listening)
+                intake.start_soon(claimer.run, work)
+                intake.start_soon(due.run, store, outlets, wake, recheck, poll)
+                intake.start_soon(_upkeep(settings, store, wake, vitals).run)
+                sd_notify.notify(sd_notify.READY)
+                log.info("daemon.ready", slots=settings.max_in_flight, channels=",".join(outlets), table=settings.table)
+                await stopped.wait()
+                sd_notify.notify(sd_notify.STOPPING)
+                vitals.draining = True
+                intake.cancel_scope.cancel()
+            log.info("daemon.draining", in_flight=vitals.in_flight, grace_s=settings.grace.total_seconds())
+            work.cancel_scope.deadline = anyio.current_time() + settings.grace.total_seconds()
+        house.cancel_scope.cancel()
+
+
+def _open(settings: Settings, *, pinned: bool) -> AbstractAsyncContextManager[Store]:
+    connections = ENGINE_CONNECTIONS if pinned else STATS_CONNECTIONS
+    return open_store(settings.dsn, settings.table, connections=connections, pooled=settings.pooled, pinned=pinned)
+
+
+def _workshop(settings: Settings, store: Store, outlets: Outlets, recheck: Wake, vitals: Vitals) -> Workshop:
+    async def write_intents(items: Sequence[Intent]) -> list[Grant]:
+        return await intend(store, items)
+
+    async def write_records(items: Sequence[Record]) -> list[Settled | None]:
+        return await record(store, items)
+
+    return Workshop(
+        intents=Batch(write_intents),
+        records=Batch(write_records),
+        leases=Leases(settings.lease, vitals),
+        outlets=outlets,
+        render=Renderer(settings.templates_dir).render,
+        policy=RetryPolicy(settings.retry_base, settings.retry_max),
+        chance=Random().random,  # noqa: S311 - jitter is no secret
+        resend_unknown=frozenset({Channel.EMAIL} if settings.unknown_email == "resend" else ()),
+        phone_region=settings.phone_region,
+        recheck=recheck,
+        vitals=vitals,
+    )
+
+
+def _upkeep(settings: Settings, store: Store, wake: Wake, vitals: Vitals) -> upkeep.Upkeep:
+    keep = {
+        State.COMPLETED: settings.retention_completed,
+        State.CANCELLED: settings.retention_completed,
+        State.FAILED: settings.retention_failed,
+    }
+    return upkeep.Upkeep(store, wake, vitals, settings.lease, keep)
+
+
+def _http(settings: Settings) -> HttpConfig:
+    token = settings.http_token.get_secret_value() if settings.http_token else None
+    return HttpConfig(settings.http_host, settings.http_port, token, settings.poll_interval.total_seconds())
+
+
+def _name() -> str:
+    """Name this process among all daemons at the table; never the same twice."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,126 @@
+"""One job, once: the page to read first.
+
+A claimed job is read, judged by its times, rendered, sent on every channel that is still owed, and settled by one
+verdict. Nothing here may end a lease without a verdict; what cannot be settled (the process dies) is rescued from its
+expired lease.
+"""
+
+import anyio
+
+from notifyd import log
+from notifyd.engine.batch import Ticket
+from notifyd.engine.delivery import INTERRUPTED, LeaseLost, deliver
+from notifyd.engine.journal import about, verdict_log
+from notifyd.engine.workshop import Workshop
+from notifyd.model.fault import Fault
+from notifyd.model.job import Channel, Job
+from notifyd.model.outcome import Outcome, Permanent, Retryable
+from notifyd.model.payload import Booking, parse
+from notifyd.model.timing import Send, TooLate, Wait, judge
+from notifyd.model.verdict import Bury, Cancel, Defer, Verdict, decide, final, owed
+from notifyd.store.record import Record, Settled, VerdictRecord
+
+LAST_WORDS = 5.0
+"""Seconds that an attempt cut off by a stop has to write down what it came to."""
+
+
+async def attempt(job: Job, shop: Workshop) -> None:
+    """Carry one claimed job to its verdict."""
+    log.info("job.claimed", **about(job))
+    try:
+        verdict = await _pursue(job, shop)
+    except LeaseLost:
+        _lost(job, shop)
+        return
+    except Exception as bug:  # noqa: BLE001 - one job's bug must not harm its neighbours
+        log.exception("job.bug", bug, **about(job))
+        failed = owed(job, shop.outlets, shop.resend_unknown)
+        unexpected = {channel: final(Retryable("unexpected error in notifyd"), job) for channel in failed}
+        verdict = decide(job, unexpected, shop.policy, shop.chance(), shop.resend_unknown)
+    await _settle(job, verdict, shop)
+
+
+async def _pursue(job: Job, shop: Workshop) -> Verdict:
+    """Read, judge, send; return what becomes of the job."""
+    if job.exhausted:
+        return decide(job, {}, shop.policy, 0.0, shop.resend_unknown)
+    try:
+        booking = parse(job, shop.phone_region)
+    except Fault as fault:
+        return Bury(str(fault))
+    for warning in booking.warnings:
+        log.warning("job.odd", **about(job), what=warning)
+    match judge(job, booking):
+        case TooLate(reason):
+            return Cancel(reason)
+        case Wait(delay, reason):
+            return Defer(delay, spent=False, reason=reason)
+        case Send():
+            pass
+    outcomes: dict[Channel, Outcome] = {
+        channel: Permanent(f"skipped, {reason}") for channel, reason in booking.skipped.items()
+    }
+    await _send_all(job, booking, outcomes, shop)
+    return decide(job, outcomes, shop.policy, shop.chance(), shop.resend_unknown)
+
+
+async def _send_all(job: Job, booking: Booking, outcomes: dict[Channel, Outcome], shop: Workshop) -> None:
+    """Send on every channel still owed, at once; `outcomes` is complete afterwards, also when a stop cuts in."""
+    channels = owed(job, booking.channels, shop.resend_unknown)
+    lost = False
+
+    async def dispatch(channel: Channel) -> None:
+        nonlocal lost
+        try:
+            outcomes[channel] = await deliver(job, booking, channel, shop)
+        except LeaseLost:
+            lost = True
+
+    try:
+        if len(channels) == 1:
+            await dispatch(channels[0])
+        else:
+            async with anyio.create_task_group() as sends:
+                for channel in channels:
+                    sends.start_soon(dispatch, channel)
+    except anyio.get_cancelled_exc_class():  # a stop: what was not handed over goes back unspent
+        for channel in channels:
+            outcomes.setdefault(channel, INTERRUPTED)
+    if lost:
+        raise LeaseLost
+
+
+async def _settle(job: Job, verdict: Verdict, shop: Workshop) -> None:
+    """Commit the verdict, if the lease is still ours."""
+    try:
+        found = await _written(shop.records.put(VerdictRecord(job, verdict)))
+    except Exception as refused:  # noqa: BLE001 - PostgreSQL refuses this one row; its lease runs out and is rescued
+        log.exception("job.unsettled", refused, **about(job))
+        found = Settled(lease_held=True, row_found=False)
+    shop.leases.drop(job)
+    if found is None or not found.lease_held:
+        _lost(job, shop)
+    elif not found.row_found:
+        log.info("job.gone", **about(job), what="cancelled or deleted by the booking system while we held it")
+    else:
+        shop.vitals.settled_total[verdict_log(job, verdict)] += 1
+        if isinstance(verdict, Defer):
+            shop.recheck.ring("due")
+
+
+async def _written(ticket: Ticket[Record, Settled | None]) -> Settled | None:
+    """Wait for the verdict to be committed; a stop leaves it a moment longer."""
+    try:
+        return await ticket.written()
+    except anyio.get_cancelled_exc_class():
+        with anyio.move_on_after(LAST_WORDS, shield=True):
+            return await ticket.written()
+        raise
+
+
+def _lost(job: Job, shop: Workshop) -> None:
+    shop.leases.drop(job)
+    shop.vitals.leases_lost_total += 1
+    log.warning(
+        "lease.lost", **about(job), what="another daemon may have the job by now; nothing more is sent or written"
+    )

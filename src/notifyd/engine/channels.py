@@ -1,0 +1,86 @@
+"""One channel as the engine sees it: its transport, its slots, and its pause.
+
+A slow provider must not hold up the other channel's jobs: whoever finds no free slot in time is put off, unspent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import anyio
+
+from notifyd import log
+from notifyd.engine.pause import Pause
+from notifyd.model.job import Channel
+from notifyd.model.message import Transport
+from notifyd.model.outcome import Outcome, Paused
+from notifyd.vitals import Vitals
+
+SLOT_PATIENCE = 5.0
+"""Seconds that a job waits for a free slot before it is put off."""
+
+
+@dataclass(slots=True)
+class Outlet:
+    """A channel with its transport.
+
+    Attributes:
+        sender: Who we send as; part of a suppression's scope.
+        slots: How many sends may be under way at once.
+    """
+
+    channel: Channel
+    transport: Transport
+    sender: str
+    slots: int
+    pause: Pause = field(default_factory=Pause)
+    _free: anyio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._free = anyio.Semaphore(self.slots, fast_acquire=True)
+
+    async def enter(self) -> Paused | None:
+        """Wait for a slot. Returns None with the slot taken (`leave` it), or why not."""
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(SLOT_PATIENCE) as patience:
+                await self._free.acquire()
+            if patience.cancelled_caught:
+                return Paused(f"all {self.slots} slots are busy", retry_after=SLOT_PATIENCE, whole_channel=False)
+        if refused := self.pause.admit(anyio.current_time()):
+            self._free.release()
+            return refused
+        return None
+
+    def leave(self) -> None:
+        """Give the slot back."""
+        self._free.release()
+
+
+Outlets = Mapping[Channel, Outlet]
+
+
+def observe(outlet: Outlet, outcome: Outcome, vitals: Vitals, *, probe: bool) -> bool:
+    """Tell a channel what a send came to, and the journal when that opens or pauses it.
+
+    Returns:
+        Whether the channel was opened or paused by it.
+    """
+    vitals.outcomes_total[outlet.channel, type(outcome).__name__.lower()] += 1
+    now = anyio.current_time()
+    if not outlet.pause.observe(outcome, now, probe=probe):
+        return False
+    if outlet.pause.reason is None:
+        vitals.pauses.pop(outlet.channel, None)
+        log.info("channel.resumed", channel=outlet.channel)
+        return True
+    vitals.pauses[outlet.channel] = outlet.pause.reason
+    tell = log.error if isinstance(outcome, Paused) and outcome.loud else log.warning
+    tell(
+        "channel.paused",
+        channel=outlet.channel,
+        reason=outlet.pause.reason,
+        probe_in_s=round(outlet.pause.until - now, 1),
+        next="jobs wait unspent; one at a time probes",
+    )
+    return True

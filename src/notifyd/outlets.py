@@ -1,0 +1,74 @@
+"""Opens the transports that the settings ask for. A provider's library is imported only where it is used."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from notifyd.engine.channels import Outlet, Outlets
+from notifyd.model.job import Channel
+from notifyd.settings import Settings
+from notifyd.transports.folder import FolderTransport
+from notifyd.transports.null import NullTransport
+
+WAITING_FOR_A_CONNECTION = 2
+"""E-mails let through for each connection: while one is on the wire the next commits its intent."""
+
+
+@asynccontextmanager
+async def open_outlets(settings: Settings) -> AsyncIterator[Outlets]:
+    """Open a transport for each channel that is not off; close them all at the end.
+
+    Opening connects to nobody: a provider that is down is found by the first message.
+    """
+    async with AsyncExitStack() as stack:
+        opened = (await _open_email(settings, stack), await _open_sms(settings, stack))
+        yield {outlet.channel: outlet for outlet in opened if outlet is not None}
+
+
+async def _open_email(settings: Settings, stack: AsyncExitStack) -> Outlet | None:
+    if settings.email_transport != "smtp":
+        return _open_local(Channel.EMAIL, settings.email_transport, settings)
+    from notifyd.transports.smtp import SmtpConfig, SmtpTransport  # noqa: PLC0415 - only where it is used
+
+    config = SmtpConfig(
+        host=settings.smtp_host or "",
+        port=settings.smtp_port,
+        tls=settings.smtp_tls,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+        sender=settings.smtp_from or "",
+        connections=settings.smtp_connections,
+        timeout=settings.smtp_timeout.total_seconds(),
+    )
+    transport = await stack.enter_async_context(SmtpTransport(config))
+    slots = settings.smtp_connections * WAITING_FOR_A_CONNECTION
+    return Outlet(Channel.EMAIL, transport, transport.sender, slots)
+
+
+async def _open_sms(settings: Settings, stack: AsyncExitStack) -> Outlet | None:
+    if settings.sms_transport != "twilio":
+        return _open_local(Channel.SMS, settings.sms_transport, settings)
+    from notifyd.transports.twilio import TwilioConfig, TwilioTransport  # noqa: PLC0415 - 25 MB, only where it is used
+
+    config = TwilioConfig(
+        account_sid=settings.twilio_account_sid or "",
+        auth_token=settings.twilio_auth_token.get_secret_value() if settings.twilio_auth_token else "",
+        sender=settings.twilio_from or "",
+        base_url=settings.twilio_base_url,
+        timeout=settings.twilio_timeout.total_seconds(),
+        connections=settings.twilio_connections,
+    )
+    transport = await stack.enter_async_context(TwilioTransport(config))
+    return Outlet(Channel.SMS, transport, transport.sender, settings.twilio_connections)
+
+
+def _open_local(channel: Channel, kind: str, settings: Settings) -> Outlet | None:
+    """Open a transport that reaches nobody."""
+    match kind:
+        case "folder" if settings.outbox_dir is not None:
+            folder = FolderTransport(settings.outbox_dir)
+            return Outlet(channel, folder, folder.sender, settings.max_in_flight)
+        case "null":
+            null = NullTransport()
+            return Outlet(channel, null, null.sender, settings.max_in_flight)
+        case _:
+            return None
