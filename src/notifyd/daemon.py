@@ -52,9 +52,12 @@ def run(settings: Settings) -> int:
     log.setup(settings.log_level, settings.log_format)
     try:
         anyio.run(_main, settings, backend_options={"use_uvloop": _has_uvloop()})
-    except* (TableUnusable, AddressUnavailable) as group:
-        for error in _leaves(group):
+    except ExceptionGroup as group:
+        explained, crash = group.split((TableUnusable, AddressUnavailable))
+        for error in _leaves(explained):
             log.error("daemon.refused", reason=str(error))
+        if crash:
+            log.exception("daemon.crashed", crash, next="exits; its leases run out and are rescued")
         return 1
     return 0
 
@@ -175,8 +178,8 @@ def _name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
+def _leaves(group: BaseExceptionGroup[Exception] | None) -> Iterator[Exception]:
+    for error in group.exceptions if group else ():
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)
         else:

@@ -84,7 +84,7 @@ class Table:
         if column not in self.types:
             return "null::timestamptz"
         value = f"j.{column}" if "with time zone" in self.types[column] else f"j.{column} at time zone 'UTC'"
-        return f"least(greatest({value}, '0002-01-01Z'), '9998-12-31Z')"
+        return f"case when j.{column} is not null then least(greatest({value}, '0002-01-01Z'), '9998-12-31Z') end"
 
 
 INSPECT = """
