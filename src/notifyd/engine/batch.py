@@ -1,6 +1,6 @@
 """Gathers what many tasks want written and writes it in few statements.
 
-While one statement is under way the next batch gathers, so batches grow with the load and nobody waits for a timer. A
+While one statement is under way the next round gathers, so rounds grow with the load and nobody waits for a timer. A
 lost database is waited out. An item that PostgreSQL refuses is found by halving, so that it cannot harm its neighbours.
 """
 
@@ -14,30 +14,29 @@ from notifyd.store.pool import outlast
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-LARGEST_BATCH = 500
+LARGEST_ROUND = 500
 """Items in one statement."""
 
 
+class Round(Generic[Item, Result]):
+    """Items that are written together."""
+
+    __slots__ = ("done", "items", "results")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.results: list[Result | Exception] = []
+        self.done = anyio.Event()
+
+
 class Ticket(Generic[Item, Result]):
-    """One item on its way into the database."""
+    """One item's place in its round."""
 
-    __slots__ = ("_done", "_error", "_result", "item")
+    __slots__ = ("_place", "_round")
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        self._done = anyio.Event()
-        self._result: Result | None = None
-        self._error: Exception | None = None
-
-    def resolve(self, result: Result) -> None:
-        """The statement was carried out."""
-        self._result = result
-        self._done.set()
-
-    def refuse(self, error: Exception) -> None:
-        """PostgreSQL does not take this item."""
-        self._error = error
-        self._done.set()
+    def __init__(self, its_round: Round[Item, Result]) -> None:
+        self._round = its_round
+        self._place = len(its_round.items) - 1
 
     async def written(self) -> Result:
         """Wait until the item is committed.
@@ -45,10 +44,11 @@ class Ticket(Generic[Item, Result]):
         Raises:
             Exception: what PostgreSQL refused the item with.
         """
-        await self._done.wait()
-        if self._error is not None:
-            raise self._error
-        return self._result  # type: ignore[return-value] # None is a result too
+        await self._round.done.wait()
+        result = self._round.results[self._place]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 class Batch(Generic[Item, Result]):
@@ -56,35 +56,32 @@ class Batch(Generic[Item, Result]):
 
     def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
         self._write = write
-        self._waiting: list[Ticket[Item, Result]] = []
+        self._rounds: list[Round[Item, Result]] = []
         self._filled = anyio.Event()
 
     def put(self, item: Item) -> Ticket[Item, Result]:
         """Hand an item over; it will be written even if nobody waits for it."""
-        ticket: Ticket[Item, Result] = Ticket(item)
-        self._waiting.append(ticket)
-        self._filled.set()
-        return ticket
+        if not self._rounds or len(self._rounds[-1].items) >= LARGEST_ROUND:
+            self._rounds.append(Round())
+            self._filled.set()
+        self._rounds[-1].items.append(item)
+        return Ticket(self._rounds[-1])
 
     async def run(self) -> None:
         """Write, for ever."""
         while True:
             await self._filled.wait()
             self._filled = anyio.Event()
-            while self._waiting:
-                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                await self._write_all(batch)
+            while self._rounds:
+                current = self._rounds.pop(0)
+                current.results = await self._write_all(current.items)
+                current.done.set()
 
-    async def _write_all(self, batch: Sequence[Ticket[Item, Result]]) -> None:
+    async def _write_all(self, items: Sequence[Item]) -> list[Result | Exception]:
         try:
-            results = await outlast(lambda: self._write([ticket.item for ticket in batch]))
+            return list(await outlast(lambda: self._write(items)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the item that caused it
-            if len(batch) == 1:
-                batch[0].refuse(error)
-                return
-            middle = len(batch) // 2
-            await self._write_all(batch[:middle])
-            await self._write_all(batch[middle:])
-            return
-        for ticket, result in zip(batch, results, strict=True):
-            ticket.resolve(result)
+            if len(items) == 1:
+                return [error]
+            middle = len(items) // 2
+            return [*await self._write_all(items[:middle]), *await self._write_all(items[middle:])]

@@ -3,6 +3,7 @@
 A slow provider must not hold up the other channel's jobs: whoever finds no free slot in time is put off, unspent.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -47,7 +48,7 @@ class Outlet:
                 await self._free.acquire()
             if patience.cancelled_caught:
                 return Paused(f"all {self.slots} slots are busy", retry_after=SLOT_PATIENCE, whole_channel=False)
-        if refused := self.pause.admit(anyio.current_time()):
+        if refused := self.pause.admit(time.monotonic()):
             self._free.release()
             return refused
         return None
@@ -67,7 +68,7 @@ def observe(outlet: Outlet, outcome: Outcome, vitals: Vitals, *, probe: bool) ->
         Whether the channel was opened or paused by it.
     """
     vitals.outcomes_total[outlet.channel, type(outcome).__name__.lower()] += 1
-    now = anyio.current_time()
+    now = time.monotonic()
     if not outlet.pause.observe(outcome, now, probe=probe):
         return False
     if outlet.pause.reason is None:

@@ -19,7 +19,10 @@ from notifyd.store.jobs import claim, release_strays
 from notifyd.store.pool import OUTAGE_PAUSE, Store
 
 GATHER = 0.01
-"""Seconds to wait for more freed slots while fewer than a quarter are free: a claim of one costs that of fifty."""
+"""Seconds to wait for more freed slots while few are free: a claim of one costs that of fifty."""
+
+CLAIMS_UNDER_WAY = 4
+"""Claims that fill all slots: while the jobs of one are settled, those of the next are sent."""
 
 LONGEST_LOOK = 1.0
 """Seconds without free slots after which the loop shows that it still turns."""
@@ -57,16 +60,20 @@ class Claimer:
             vitals.wakes_total[await self.wake.wait(self.poll.total_seconds())] += 1
 
     async def _room(self) -> int:
-        """Wait until there are free slots worth a claim. Returns how many."""
-        patience = LONGEST_LOOK
-        while (free := self.slots - self.shop.vitals.in_flight) < max(self.slots // 4, 1):
+        """Wait until there are free slots worth a claim. Returns how many to fill."""
+        worth = max(self.slots // CLAIMS_UNDER_WAY, 1)
+        while (free := self._free()) < worth:
             self._freed = anyio.Event()
-            with anyio.move_on_after(GATHER if free > 0 else patience) as waited:
+            with anyio.move_on_after(GATHER if free > 0 else LONGEST_LOOK):
                 await self._freed.wait()
+                continue
             self._turned()
-            if waited.cancelled_caught and free > 0:
-                return self.slots - self.shop.vitals.in_flight
-        return free
+            if free > 0:
+                break
+        return min(self._free(), worth)
+
+    def _free(self) -> int:
+        return self.slots - self.shop.vitals.in_flight
 
     async def _claim(self, room: int, work: TaskGroup) -> int:
         """Claim once. Returns how many jobs were taken."""

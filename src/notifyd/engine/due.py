@@ -1,5 +1,7 @@
 """Makes scheduled jobs pending when they fall due, and one of them when a paused provider may be asked again."""
 
+import time
+
 import anyio
 
 from notifyd.engine.channels import Outlet, Outlets
@@ -35,7 +37,7 @@ async def run(store: Store, outlets: Outlets, wake: Wake, recheck: Wake, poll: f
 
 
 async def _promote(store: Store, outlets: Outlets) -> Promotion:
-    now = anyio.current_time()
+    now = time.monotonic()
     back = [outlet.channel for outlet in outlets.values() if outlet.pause.reason is None]
     probes = [outlet.channel for outlet in outlets.values() if outlet.pause.may_probe(now)]
     return await promote(store, back, probes, MOST_AT_ONCE)
@@ -43,7 +45,7 @@ async def _promote(store: Store, outlets: Outlets) -> Promotion:
 
 def _moments(promotion: Promotion, outlets: Outlets) -> list[float]:
     """Return in how many seconds the next things happen."""
-    now = anyio.current_time()
+    now = time.monotonic()
     due = [] if promotion.next_due is None else [promotion.next_due]
     return [max(moment, 0.0) for moment in (*due, *(_probe_in(outlet, now) for outlet in outlets.values()))]
 

@@ -1,0 +1,1 @@
+"""What tests share: waiting for a condition, throw-away databases, rows of a booking system, real daemons."""
