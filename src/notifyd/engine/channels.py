@@ -17,7 +17,10 @@ from notifyd.model.outcome import Outcome, Paused
 from notifyd.vitals import Vitals
 
 SLOT_PATIENCE = 5.0
-"""Seconds that a job waits for a free slot before it is put off."""
+"""Seconds that a job waits for a free slot before it is put off, and then for how long."""
+
+STALLED_AFTER = 1.0
+"""Seconds without a freed slot after which nobody joins the queue any more."""
 
 
 @dataclass(slots=True)
@@ -35,19 +38,15 @@ class Outlet:
     slots: int
     pause: Pause = field(default_factory=Pause)
     _free: anyio.Semaphore = field(init=False)
+    _moved_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._free = anyio.Semaphore(self.slots, fast_acquire=True)
 
     async def enter(self) -> Paused | None:
         """Wait for a slot. Returns None with the slot taken (`leave` it), or why not."""
-        try:
-            self._free.acquire_nowait()
-        except anyio.WouldBlock:
-            with anyio.move_on_after(SLOT_PATIENCE) as patience:
-                await self._free.acquire()
-            if patience.cancelled_caught:
-                return Paused(f"all {self.slots} slots are busy", retry_after=SLOT_PATIENCE, whole_channel=False)
+        if not await self._take_slot():
+            return Paused(f"all {self.slots} slots are busy", retry_after=SLOT_PATIENCE, whole_channel=False)
         if refused := self.pause.admit(time.monotonic()):
             self._free.release()
             return refused
@@ -55,7 +54,21 @@ class Outlet:
 
     def leave(self) -> None:
         """Give the slot back."""
+        self._moved_at = time.monotonic()
         self._free.release()
+
+    async def _take_slot(self) -> bool:
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            if time.monotonic() - self._moved_at > STALLED_AFTER:
+                return False
+            with anyio.move_on_after(SLOT_PATIENCE):
+                await self._free.acquire()
+                return True
+            return False
+        self._moved_at = time.monotonic()
+        return True
 
 
 Outlets = Mapping[Channel, Outlet]

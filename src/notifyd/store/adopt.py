@@ -50,7 +50,7 @@ CREATE_TABLE = """create table {table} (
 """
 
 INDEXES = {
-    "notifyd_pending": "(created_at) where (status || '') = 'pending'",
+    "notifyd_pending": "(updated_at) where (status || '') = 'pending'",
     "notifyd_open": "((status || '')) where (status || '') in ('processing', 'scheduled', 'held')",
     "notifyd_finished": (
         "((status || ''), ({finished_at})) where (status || '') in ('completed', 'failed', 'cancelled')"
@@ -71,7 +71,8 @@ PRESENT = """
 select c.relname::text as name, i.indisvalid as valid
 from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where i.indrelid = to_regclass($1)
 union all
-select tgname::text, tgenabled <> 'D' from pg_catalog.pg_trigger where tgrelid = to_regclass($1) and not tgisinternal
+select tgname::text, tgenabled in ('O', 'A')
+from pg_catalog.pg_trigger where tgrelid = to_regclass($1) and not tgisinternal
 """
 
 

@@ -22,7 +22,7 @@ with ready as materialized (
         select from notifyd.leases
         where leases.job_key = notifyd.job_key(waiting.id::text) and leases.expires_at > now()
     )
-    order by created_at limit $1
+    order by updated_at limit $1
     for update of waiting skip locked
 ), taken as (
     update {table} j
@@ -47,7 +47,9 @@ from taken
 
 
 async def claim(store: Store, daemon: str, limit: int, lease: timedelta) -> list[Job]:
-    """Take at most `limit` pending jobs under leases of ours, oldest first, and count the attempt.
+    """Take at most `limit` pending jobs under leases of ours, and count the attempt.
+
+    Those go first that have been pending for longest: a job that comes back from waiting stands behind the fresh ones.
 
     One statement: the row locks of SKIP LOCKED last until the status and the lease are written, so that no other
     daemon can take the same rows. A pending row that somebody still holds a live lease on is not handed out again.

@@ -64,8 +64,8 @@ async def migrate(dsn: str, table: str = "public.notification_jobs", *, dry_run:
         The steps that were taken (with `dry_run`: that would be), in order; empty when nothing was missing.
 
     Raises:
-        DatabaseUnavailable: The database cannot be reached.
-        MigrationRefused: A lock was not to be had, or a right is missing.
+        DatabaseUnavailable: The database cannot be reached, or went away.
+        MigrationRefused: A lock was not to be had, a right is missing, or it serves another table already.
         notifyd.store.table.TableUnusable: A table of that name exists and is not one of ours to adopt.
     """
     try:
@@ -84,6 +84,10 @@ async def migrate(dsn: str, table: str = "public.notification_jobs", *, dry_run:
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationRefused(f"{error}; run `notifyd migrate` as the owner of the table") from error
+    except asyncpg.DuplicateTableError as error:
+        raise MigrationRefused(f"{error}; notifyd serves one table of a database, and this is a second one") from error
+    except AWAY as error:
+        raise DatabaseUnavailable.because(error) from error
     finally:
         await connection.close(timeout=5)
 

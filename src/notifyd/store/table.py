@@ -26,6 +26,16 @@ REQUIRED = (
 )
 """The columns of the contract (`docs/architecture.md`)."""
 
+TYPES = {
+    "status": ("text", "character varying"),
+    "attempts": ("integer", "bigint"),
+    "max_attempts": ("integer", "bigint"),
+    "created_at": ("timestamp",),
+    "updated_at": ("timestamp",),
+    "processed_at": ("timestamp",),
+}
+"""How the types begin that our statements and indexes can work with; an enum cannot take the states that we add."""
+
 
 class TableUnusable(Exception):  # noqa: N818 - the state of the table, in the words of the journal
     """The table is missing or lacks columns; the text names the cure."""
@@ -68,28 +78,31 @@ class Table:
     @property
     def finished_at(self) -> str:
         """When a job ended. The original worker left `processed_at` empty on failures, so `updated_at` stands in."""
-        if self.types["processed_at"] == self.types["updated_at"]:
+        if self._has_zone("processed_at") == self._has_zone("updated_at"):
             return "coalesce(processed_at, updated_at)"
-        return "processed_at"
+        return "coalesce(processed_at, updated_at at time zone 'UTC')"
 
     def comparable(self, column: str, moment: str) -> str:
         """Turn a `timestamptz` expression into one that compares with a column, which is UTC where it has no zone."""
-        return moment if "with time zone" in self.types[column] else f"({moment} at time zone 'UTC')"
+        return moment if self._has_zone(column) else f"({moment} at time zone 'UTC')"
+
+    def _has_zone(self, column: str) -> bool:
+        return "with time zone" in self.types[column]
 
     def _now(self, column: str) -> str:
         return self.comparable(column, "now()")
 
     def _moment(self, column: str) -> str:
         """Read a column as `timestamptz`, within the years that Python's datetime can hold."""
-        if column not in self.types:
+        if not self.types.get(column, "").startswith("timestamp"):
             return "null::timestamptz"
-        value = f"j.{column}" if "with time zone" in self.types[column] else f"j.{column} at time zone 'UTC'"
+        value = f"j.{column}" if self._has_zone(column) else f"j.{column} at time zone 'UTC'"
         return f"case when j.{column} is not null then least(greatest({value}, '0002-01-01Z'), '9998-12-31Z') end"
 
 
 INSPECT = """
-select attname::text as column, format_type(atttypid, atttypmod) as type
-from pg_catalog.pg_attribute
+select attname::text as column, format_type(atttypid, atttypmod) as type, relkind = 'r' as ordinary
+from pg_catalog.pg_attribute join pg_catalog.pg_class on pg_class.oid = attrelid
 where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
 """
 
@@ -102,12 +115,17 @@ async def inspect(connection: asyncpg.Connection, name: str) -> Table:
         name: `schema.table` or `table`, unquoted.
 
     Raises:
-        TableUnusable: It does not exist, or a column of the contract is missing.
+        TableUnusable: It does not exist, is no ordinary table, or a column of the contract is missing or odd.
     """
     rows = await connection.fetch(INSPECT, quoted(name), timeout=10)
     types = {row["column"]: row["type"] for row in rows}
     if not types:
         raise TableUnusable(f"there is no table {name} in this database; run `notifyd migrate`")
+    if not rows[0]["ordinary"]:
+        raise TableUnusable(f"{name} is not an ordinary table but a view, a partitioned or a foreign table")
     if missing := [column for column in REQUIRED if column not in types]:
         raise TableUnusable(f"table {name} has no column {', '.join(missing)}; is TABLE the right one?")
+    for column, usable in TYPES.items():
+        if not types[column].startswith(usable):
+            raise TableUnusable(f"table {name}: column {column} is of type {types[column]}; make it {usable[0]}")
     return Table(quoted(name), types)

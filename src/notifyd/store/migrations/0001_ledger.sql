@@ -67,22 +67,15 @@ comment on table notifyd.suppressions is 'Recipients that must not be contacted 
 create function notifyd.fill_job() returns trigger
     language plpgsql
     set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC' -- now() becomes UTC in a timestamp without zone, and the same instant in one with
     as $$
 begin
     new.id := coalesce(new.id::text, gen_random_uuid()::text);
     new.status := coalesce(new.status, 'pending');
     new.attempts := coalesce(new.attempts, 0);
     new.max_attempts := coalesce(new.max_attempts, 3);
-    if new.created_at is null then
-        new.created_at := case
-            when pg_typeof(new.created_at) = 'timestamptz'::regtype then now()::text
-            else (now() at time zone 'UTC')::text end;
-    end if;
-    if new.updated_at is null then
-        new.updated_at := case
-            when pg_typeof(new.updated_at) = 'timestamptz'::regtype then now()::text
-            else (now() at time zone 'UTC')::text end;
-    end if;
+    new.created_at := coalesce(new.created_at, now());
+    new.updated_at := coalesce(new.updated_at, now());
     return new;
 end
 $$;
