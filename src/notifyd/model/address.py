@@ -19,7 +19,6 @@ _PLAIN = re.compile(
     r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"  # lower case alone: the library writes Postmaster@ its own way
     r"@(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63})"
 )
-_LONGEST_LOCAL_PART = 64
 _SPECIAL_ENDINGS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 # One number, without letters and extensions. phonenumbers would take `+49…, +49…` for a number with an extension.
@@ -77,7 +76,7 @@ def phone_number(field: str, value: object, region: str | None) -> str | None:
 
 def _is_plain(address: str) -> bool:
     plain = _PLAIN.fullmatch(address)
-    return plain is not None and address.index("@") <= _LONGEST_LOCAL_PART and plain[1] not in _SPECIAL_ENDINGS
+    return plain is not None and plain[1] not in _SPECIAL_ENDINGS
 
 
 def _checked_by_library(field: str, address: str) -> str:
@@ -99,7 +98,7 @@ def _e164(field: str, written: str, region: str | None) -> str:
         number = phonenumbers.parse(international, region)
     except phonenumbers.NumberParseException:
         raise Fault(field, "is not a phone number") from None
-    # What was guessed from a region must be a number that exists; of a full one the provider knows more than our tables.
+    # What was guessed from a region must be a number in use; of a full one the provider knows more than our tables
     plausible = phonenumbers.is_possible_number if international.startswith("+") else phonenumbers.is_valid_number
     if not plausible(number):
         raise Fault(field, "is not a possible phone number")

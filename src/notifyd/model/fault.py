@@ -5,7 +5,7 @@ the row's values: those may be personal data, and may hold characters that Postg
 """
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - the word of the contract
     """What is wrong with one field of a row, or with the template it asks for. Permanent: trying again cannot help.
 
     Attributes:

@@ -40,6 +40,7 @@ class Booking:
         zone: The salon's time zone.
         send_at: Not before this moment, in UTC.
         expires_at: From this moment on it is too late, in UTC.
+        path: Where the data object stands in the payload: `payload.data` or `payload`.
         data: The data object itself, unknown keys included, unchecked: for templates that operators add.
     """
 
@@ -60,6 +61,7 @@ class Booking:
     zone: ZoneInfo | None
     send_at: datetime | None
     expires_at: datetime | None
+    path: str
     data: Mapping[str, object]
 
     def __repr__(self) -> str:
@@ -114,6 +116,7 @@ def parse(job: Job, phone_region: str | None = None) -> Booking:
         zone=zone,
         send_at=_schedule(reader, "sendAt", zone),
         expires_at=_schedule(reader, "expiresAt", zone),
+        path=reader.path,
         data=MappingProxyType(reader.data),
         warnings=tuple(reader.warnings),
     )
