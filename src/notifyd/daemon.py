@@ -144,12 +144,14 @@ def _workshop(settings: Settings, store: Store, outlets: Outlets, recheck: Wake,
     async def write_records(items: Sequence[Record]) -> list[Settled | None]:
         return await record(store, items)
 
+    renderer = Renderer(settings.templates_dir)
     return Workshop(
         intents=Batch(write_intents),
         records=Batch(write_records),
         leases=Leases(settings.lease, vitals),
         outlets=outlets,
-        render=Renderer(settings.templates_dir).render,
+        render=renderer.render,
+        templates=renderer.channels,
         policy=RetryPolicy(settings.retry_base, settings.retry_max),
         chance=Random().random,  # noqa: S311 - jitter is no secret
         resend_unknown=frozenset({Channel.EMAIL} if settings.unknown_email == "resend" else ()),

@@ -23,6 +23,9 @@ from notifyd.store.record import Record, Settled, VerdictRecord
 LAST_WORDS = 5.0
 """Seconds that an attempt cut off by a stop has to write down what it came to."""
 
+LOCKED_PAUSE = 0.5
+"""Seconds between two tries to settle a row that a transaction of the booking system holds."""
+
 
 async def attempt(job: Job, shop: Workshop) -> None:
     """Carry one claimed job to its verdict."""
@@ -66,7 +69,8 @@ async def _pursue(job: Job, shop: Workshop) -> Verdict:
 
 async def _send_all(job: Job, booking: Booking, outcomes: dict[Channel, Outcome], shop: Workshop) -> None:
     """Send on every channel still owed, at once; `outcomes` is complete afterwards, also when a stop cuts in."""
-    channels = owed(job, booking.channels, shop.resend_unknown)
+    wanted = [channel for channel in booking.channels if channel in shop.templates(job.type)]
+    channels = owed(job, wanted or booking.channels, shop.resend_unknown)
     lost = False
 
     async def dispatch(channel: Channel) -> None:
@@ -94,6 +98,9 @@ async def _settle(job: Job, verdict: Verdict, shop: Workshop) -> None:
     """Commit the verdict, if the lease is still ours."""
     try:
         found = await _written(shop.records.put(VerdictRecord(job, verdict)))
+        while found is not None and found.row_locked:  # noqa: ASYNC110 - the transaction that holds it tells nobody
+            await anyio.sleep(LOCKED_PAUSE)
+            found = await _written(shop.records.put(VerdictRecord(job, verdict)))
     except Exception as refused:  # noqa: BLE001 - PostgreSQL refuses this one row; its lease runs out and is rescued
         log.exception("job.unsettled", refused, **about(job))
         found = Settled(lease_held=True, row_found=False)

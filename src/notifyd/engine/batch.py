@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from notifyd.store.pool import outlast
+from notifyd.store.table import TableUnusable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -80,6 +81,8 @@ class Batch(Generic[Item, Result]):
     async def _write_all(self, items: Sequence[Item]) -> list[Result | Exception]:
         try:
             return list(await outlast(lambda: self._write(items)))
+        except TableUnusable:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the item that caused it
             if len(items) == 1:
                 return [error]

@@ -6,6 +6,7 @@ import anyio
 
 from notifyd.engine.channels import Outlet, Outlets
 from notifyd.engine.wake import Wake
+from notifyd.model.job import Channel
 from notifyd.store.pool import Store, outlast
 from notifyd.store.schedule import Promotion, promote
 
@@ -38,7 +39,8 @@ async def run(store: Store, outlets: Outlets, wake: Wake, recheck: Wake, poll: f
 
 async def _promote(store: Store, outlets: Outlets) -> Promotion:
     now = time.monotonic()
-    back = [outlet.channel for outlet in outlets.values() if outlet.pause.reason is None]
+    paused = {outlet.channel for outlet in outlets.values() if outlet.pause.reason is not None}
+    back = [channel for channel in Channel if channel not in paused]  # one that was turned off too: its jobs end
     probes = [outlet.channel for outlet in outlets.values() if outlet.pause.may_probe(now)]
     return await promote(store, back, probes, MOST_AT_ONCE)
 

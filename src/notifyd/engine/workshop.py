@@ -30,6 +30,7 @@ class Workshop:
     """What every attempt needs; made once, in `daemon.py`.
 
     Attributes:
+        templates: Returns the channels that a type has templates for; none for an unknown type.
         chance: Returns a random number in [0, 1): jitter.
         resend_unknown: The channels that are sent again after an unknown outcome.
         recheck: Rung when a job was deferred or a channel came back: due times have changed.
@@ -40,6 +41,7 @@ class Workshop:
     leases: Leases
     outlets: Outlets
     render: Render
+    templates: Callable[[str], frozenset[Channel]]
     policy: RetryPolicy
     chance: Callable[[], float]
     resend_unknown: frozenset[Channel]
