@@ -29,6 +29,7 @@ from notifyd.model.job import Channel, State
 from notifyd.model.retry import RetryPolicy
 from notifyd.outlets import open_outlets
 from notifyd.settings import Settings
+from notifyd.store.connect import REFUSED
 from notifyd.store.deliveries import Grant, Intent, intend
 from notifyd.store.listen import listen
 from notifyd.store.pool import Store, open_store, outlast
@@ -48,11 +49,16 @@ def run(settings: Settings) -> int:
 
     Returns:
         The exit code: 0 after a stop, 1 after an error that was explained.
+
+    Raises:
+        ExceptionGroup: of `store.connect.REFUSED`: the database turns us down.
     """
     log.setup(settings.log_level, settings.log_format)
     try:
         anyio.run(_main, settings, backend_options={"use_uvloop": _has_uvloop()})
     except ExceptionGroup as group:
+        if refused := group.subgroup(REFUSED):
+            raise refused from None  # told by the command line, with an exit code of its own
         explained, crash = group.split((TableUnusable, AddressUnavailable))
         for error in _leaves(explained):
             log.error("daemon.refused", reason=str(error))
@@ -60,6 +66,19 @@ def run(settings: Settings) -> int:
             log.exception("daemon.crashed", crash, next="exits; its leases run out and are rescued")
         return 1
     return 0
+
+
+async def prove(settings: Settings, channel: Channel) -> str:
+    """Go as far as a send on one channel would, and send nothing.
+
+    Returns:
+        What was reached, in a few words.
+
+    Raises:
+        notifyd.model.outcome.SendError: with what a send would have come to.
+    """
+    async with open_outlets(settings) as outlets:
+        return await outlets[channel].transport.prove() if channel in outlets else "off: nothing is sent"
 
 
 def _has_uvloop() -> bool:

@@ -85,9 +85,7 @@ class DaemonProcess:
                 raise AssertionError(f"the daemon ended with {self.exit_code} before {event} {fields}\n{self.tail()}")
             return found[0] if found else None
 
-        seen = await until(logged, timeout, hint=lambda: f"waited for {event} {fields}\n{self.tail()}")
-        assert seen is not None
-        return seen
+        return await until(logged, timeout, hint=lambda: f"waited for {event} {fields}\n{self.tail()}")
 
     async def http(self) -> str:
         """Return the base URL of its HTTP endpoints, as soon as it listens."""

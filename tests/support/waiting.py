@@ -2,19 +2,22 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import anyio
 import pytest
 
 T = TypeVar("T")
+Hint = Callable[[], object] | str
 
 _GLANCE = 0.01  # seconds between two looks
 
 
-async def until(
-    condition: Callable[[], T | Awaitable[T]], timeout: float = 10, hint: Callable[[], object] | str = ""
-) -> T:
+@overload
+async def until(condition: Callable[[], Awaitable[T | None]], timeout: float = 10, hint: Hint = "") -> T: ...
+@overload
+async def until(condition: Callable[[], T | None], timeout: float = 10, hint: Hint = "") -> T: ...
+async def until(condition: Callable[[], Any], timeout: float = 10, hint: Hint = "") -> Any:
     """Wait until the condition returns something true, and return it.
 
     Args:
@@ -25,7 +28,7 @@ async def until(
     end = anyio.current_time() + timeout
     while True:
         seen = condition()
-        found: T = await seen if inspect.isawaitable(seen) else seen
+        found = await seen if inspect.isawaitable(seen) else seen
         if found:
             return found
         if anyio.current_time() > end:

@@ -71,9 +71,9 @@ class World:
         )
 
     async def row(self, job_id: str) -> asyncpg.Record:
-        """Return the row of a job, without `created_at`: it may hold what Python cannot."""
+        """Return the row of a job, without the times that a booking system may have set to what Python cannot hold."""
         row = await self.booking.fetchrow(
-            "select status, attempts, error, updated_at, processed_at from notification_jobs where id = $1", job_id
+            "select status, attempts, error, processed_at from notification_jobs where id = $1", job_id
         )
         assert row is not None
         return row

@@ -98,7 +98,7 @@ async def _settle(job: Job, verdict: Verdict, shop: Workshop) -> None:
     """Commit the verdict, if the lease is still ours."""
     try:
         found = await _written(shop.records.put(VerdictRecord(job, verdict)))
-        while found is not None and found.row_locked:  # noqa: ASYNC110 - the transaction that holds it tells nobody
+        while found is not None and found.row_locked:
             await anyio.sleep(LOCKED_PAUSE)
             found = await _written(shop.records.put(VerdictRecord(job, verdict)))
     except Exception as refused:  # noqa: BLE001 - PostgreSQL refuses this one row; its lease runs out and is rescued

@@ -81,3 +81,14 @@ class Transport(Protocol):
             notifyd.model.outcome.SendError: with what it came to instead. Nothing else, except cancellation.
         """
         ...
+
+    async def prove(self) -> str:
+        """Go as far as a send would, credentials included, and send nothing.
+
+        Returns:
+            What was reached, in a few words.
+
+        Raises:
+            notifyd.model.outcome.SendError: with what a send would have come to. Nothing else, except cancellation.
+        """
+        ...

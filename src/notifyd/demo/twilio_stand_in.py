@@ -1,0 +1,264 @@
+"""A server that speaks Twilio's Messages resource and misbehaves by script: for the demo, the tests and the benchmarks.
+
+It sends nothing to anybody and binds to loopback alone. It knows Twilio's magic numbers; lists go by number, not date.
+"""
+
+import argparse
+import base64
+import importlib.util
+import json
+import secrets
+import socket
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+from typing import Self, TextIO
+
+import anyio
+from aiohttp import web
+
+from notifyd.demo.twilio_words import (
+    MAGIC_RECIPIENTS,
+    MAGIC_SENDERS,
+    Action,
+    Attempt,
+    Garble,
+    ReceivedSms,
+    Refuse,
+    Reset,
+    Script,
+    Stall,
+    error,
+    resource,
+)
+
+__all__ = [
+    "ACCOUNT_SID",
+    "AUTH_TOKEN",
+    "Action",
+    "Attempt",
+    "Garble",
+    "ReceivedSms",
+    "Refuse",
+    "Reset",
+    "Script",
+    "Stall",
+    "TwilioStandIn",
+]
+
+ACCOUNT_SID = "AC" + "5" * 32
+AUTH_TOKEN = "stand-in-token"  # noqa: S105  # it opens nothing but this server
+_LOOPBACK = "127.0.0.1"
+_ACCOUNT = "/2010-04-01/Accounts/{account}"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(kw_only=True)
+class TwilioStandIn:
+    """A server on a loopback port; an async context manager.
+
+    Attributes:
+        port: The port; 0 means any free one, and it stays the same from then on.
+        script: How it misbehaves; may be exchanged at any time.
+        on_message: Called with every message taken, on the loop, before the client gets its 201.
+        keep: How many messages to hold in `messages`; None means all.
+        stopped: Numbers that said STOP.
+        messages: What was taken, oldest first.
+        posts: How many POSTs were read, whatever they came to.
+        most_at_once: The largest number of POSTs being answered at once.
+    """
+
+    port: int = 0
+    script: Script | None = None
+    on_message: Callable[[ReceivedSms], None] | None = None
+    keep: int | None = None
+    account_sid: str = ACCOUNT_SID
+    auth_token: str = AUTH_TOKEN
+    stopped: set[str] = field(default_factory=set)
+    messages: deque[ReceivedSms] = field(init=False)
+    posts: int = field(default=0, init=False)
+    most_at_once: int = field(default=0, init=False)
+    _at_once: int = field(default=0, init=False)
+    _runner: web.AppRunner | None = field(default=None, init=False)
+    _news: anyio.Event = field(default_factory=anyio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self.messages = deque(maxlen=self.keep)
+
+    async def __aenter__(self) -> Self:
+        await self.start_listening()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop_listening()
+
+    @property
+    def base_url(self) -> str:
+        """What to configure instead of https://api.twilio.com."""
+        return f"http://{_LOOPBACK}:{self.port}"
+
+    async def start_listening(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        app = web.Application()
+        app.router.add_get(_ACCOUNT + ".json", self._account)
+        app.router.add_post(_ACCOUNT + "/Messages.json", self._create)
+        app.router.add_get(_ACCOUNT + "/Messages.json", self._list)
+        app.router.add_get(_ACCOUNT + "/Messages/{sid}.json", self._fetch)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, _LOOPBACK, self.port).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop_listening(self) -> None:
+        """Refuse new connections and cut the open ones off, until `start_listening`."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def wait_for(self, count: int, within: float = 10) -> list[ReceivedSms]:
+        """Wait until at least `count` messages are kept.
+
+        Raises:
+            TimeoutError: when there are fewer after `within` seconds.
+        """
+        with anyio.fail_after(within):
+            while len(self.messages) < count:
+                await self._news.wait()
+        return list(self.messages)
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answer(request)
+        finally:
+            self._at_once -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        self.posts += 1
+        if not self._is_known(request):
+            return _refuse(Refuse(401, 20003, "Authenticate"))
+        sender = form.get("From") or form.get("MessagingServiceSid", "")
+        attempt = Attempt(self.posts, form.get("To", ""), sender, form.get("Body", ""))
+        action = self.script(attempt) if self.script is not None else None
+        match action or self._usual_refusal(attempt):
+            case Refuse() as refuse:
+                return _refuse(refuse)
+            case Reset(accept=False):
+                return _reset(request)
+            case special:
+                message = self._take(attempt, form.get("StatusCallback"))
+        return await self._confirm(request, message, special)
+
+    async def _confirm(self, request: web.Request, message: ReceivedSms, action: Action | None) -> web.StreamResponse:
+        match action:
+            case Reset():
+                return _reset(request)
+            case Garble(body):
+                return web.Response(status=201, text=body, content_type="text/html")
+            case Stall(seconds):
+                await (anyio.sleep_forever() if seconds is None else anyio.sleep(seconds))
+            case _:
+                pass
+        return web.json_response(resource(self.account_sid, message), status=201)
+
+    def _usual_refusal(self, attempt: Attempt) -> Refuse | None:
+        if not attempt.to:
+            return Refuse(400, 21604, "A 'To' phone number is required.")
+        if not attempt.body:
+            return Refuse(400, 21602, "Message body is required.")
+        if attempt.to in self.stopped:
+            return Refuse(400, 21610, "Attempt to send to unsubscribed recipient.")
+        return MAGIC_SENDERS.get(attempt.sender) or MAGIC_RECIPIENTS.get(attempt.to)
+
+    def _take(self, attempt: Attempt, status_callback: str | None) -> ReceivedSms:
+        message = ReceivedSms(
+            sid=f"SM{secrets.token_hex(16)}",
+            to=attempt.to,
+            sender=attempt.sender,
+            body=attempt.body,
+            status_callback=status_callback,
+            arrived=time.monotonic(),
+            created=formatdate(),  # a stranger's clock: nothing of ours is compared with it
+        )
+        self.messages.append(message)
+        if self.on_message is not None:
+            self.on_message(message)
+        self._news.set()
+        self._news = anyio.Event()
+        return message
+
+    async def _account(self, request: web.Request) -> web.StreamResponse:
+        if not self._is_known(request):
+            return _refuse(Refuse(401, 20003, "Authenticate"))
+        return web.json_response({"sid": self.account_sid, "friendly_name": "Stand-in", "status": "active"})
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        if not self._is_known(request):
+            return _refuse(Refuse(401, 20003, "Authenticate"))
+        to, sender, size = request.query.get("To"), request.query.get("From"), int(request.query.get("PageSize", "50"))
+        found = [m for m in reversed(self.messages) if to in {None, m.to} and sender in {None, m.sender}]
+        page = [resource(self.account_sid, message) for message in found[:size]]
+        links = {"first_page_uri": str(request.rel_url), "next_page_uri": None, "previous_page_uri": None}
+        return web.json_response({"messages": page, "page": 0, "page_size": size, "uri": str(request.rel_url), **links})
+
+    async def _fetch(self, request: web.Request) -> web.StreamResponse:
+        if not self._is_known(request):
+            return _refuse(Refuse(401, 20003, "Authenticate"))
+        for message in self.messages:
+            if message.sid == request.match_info["sid"]:
+                return web.json_response(resource(self.account_sid, message))
+        return _refuse(Refuse(404, 20404, "The requested resource was not found"))
+
+    def _is_known(self, request: web.Request) -> bool:
+        asked = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        return request.match_info["account"] == self.account_sid and request.headers.get("Authorization") == asked
+
+
+def _refuse(refusal: Refuse) -> web.Response:
+    headers = {} if refusal.retry_after is None else {"Retry-After": refusal.retry_after}
+    if refusal.code is None:
+        return web.Response(status=refusal.status, text=refusal.message, headers=headers)
+    return web.json_response(error(refusal), status=refusal.status, headers=headers)
+
+
+def _reset(request: web.Request) -> web.Response:
+    """Close so that the client gets a reset, not an end of file."""
+    if request.transport is not None:
+        peer: socket.socket = request.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        request.transport.abort()
+    return web.Response()
+
+
+async def _serve(port: int, out: TextIO | None) -> None:
+    def write(message: ReceivedSms) -> None:
+        if out is not None:
+            out.write(json.dumps(asdict(message)) + "\n")
+            out.flush()
+
+    async with TwilioStandIn(port=port, keep=0, on_message=write) as stand_in:
+        line = {"port": stand_in.port, "base_url": stand_in.base_url}
+        sys.stdout.write(json.dumps({**line, "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN}) + "\n")
+        sys.stdout.flush()
+        await anyio.sleep_forever()
+
+
+def main() -> None:
+    """Print port, base URL and credentials as one line of JSON, then serve until killed."""
+    parser = argparse.ArgumentParser(prog="python -m notifyd.demo.twilio_stand_in", description=main.__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--out", help="append every message to this file, as one line of JSON; '-' is stdout")
+    given = parser.parse_args()
+    uvloop = importlib.util.find_spec("uvloop") is not None
+    out = sys.stdout if given.out == "-" else Path(given.out).open("a", encoding="utf-8") if given.out else None  # noqa: SIM115
+    anyio.run(_serve, given.port, out, backend_options={"use_uvloop": uvloop})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What the process knows of itself: gauges and counters, written by the engine, read by the web.
+
+A dumb record: plain integers of one thread, no lock, no I/O. What must survive a restart is in the rows, not here.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+WakeSource = Literal["notify", "poll", "slot", "due"]
+
+
+@dataclass(slots=True)
+class Vitals:
+    """One daemon's life since it started. Moments are seconds of the monotonic clock.
+
+    Attributes:
+        started_at: When the daemon started.
+        slots: How many jobs it may hold at once.
+        in_flight: How many it holds now.
+        claimed_total: Attempts begun.
+        settled_total: Jobs settled, by the state they were given.
+        outcomes_total: Sends, by channel and the outcome's name in lower case (`sent`, `retryable`, `permanent`,
+            `suppress`, `paused`, `unknown`).
+        wakes_total: Wakes of the claim loop, by what woke it.
+        leases_lost_total: Jobs that another daemon, or the booking system, took out of our hands.
+        rescued_total: Jobs taken back from an expired lease.
+        purged_total: Finished jobs deleted by retention.
+        database_errors_total: Statements that failed for want of a database.
+        listening: Whether the LISTEN connection has proved itself; without it the poll still finds every job.
+        database_ok: Whether the last statement of the engine was answered.
+        last_claim_at: When a claim query last succeeded, whether or not it found jobs; None before the first.
+        turned_at: When the claim loop last came round, whatever it found: what the watchdog is fed by.
+        pauses: Why a channel is paused, by channel; a channel that is not paused is not in it.
+        channels: The channels that are switched on; empty is taken for all of them.
+        draining: Whether a stop was asked for: nothing is claimed any more.
+    """
+
+    started_at: float
+    slots: int = 0
+    in_flight: int = 0
+    claimed_total: int = 0
+    settled_total: Counter[str] = field(default_factory=Counter)
+    outcomes_total: Counter[tuple[str, str]] = field(default_factory=Counter)
+    wakes_total: Counter[WakeSource] = field(default_factory=Counter)
+    leases_lost_total: int = 0
+    rescued_total: int = 0
+    purged_total: int = 0
+    database_errors_total: int = 0
+    listening: bool = False
+    database_ok: bool = False
+    last_claim_at: float | None = None
+    turned_at: float = 0.0
+    pauses: dict[str, str] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    draining: bool = False
+
+    def claim_age(self, now: float) -> float:
+        """Return the seconds since a claim query last succeeded; before the first, since the start.
+
+        Args:
+            now: The monotonic clock.
+        """
+        return max(0.0, now - (self.started_at if self.last_claim_at is None else self.last_claim_at))

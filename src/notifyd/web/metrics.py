@@ -1,0 +1,103 @@
+"""`Stats` and `Vitals` -> Prometheus text. Pure; every name is listed in `docs/reference/metrics.md`.
+
+Gauges of rows come from the database and are the same from every daemon; counters are this process' own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from notifyd import __version__
+from notifyd.model.job import Channel
+from notifyd.store.stats import Stats
+from notifyd.vitals import Vitals
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+Name = TypeVar("Name", bound=str)
+Sample = tuple[tuple[str, ...], float]
+
+
+def exposition(stats: Stats | None, vitals: Vitals, now: float) -> bytes:
+    """Write the text.
+
+    Args:
+        stats: The snapshot; None when the database did not answer, which leaves its metrics out.
+        vitals: The process' own.
+        now: The monotonic clock.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Given([*_of_process(vitals, now, stats is not None), *(_of_rows(stats) if stats else ())]))
+    return generate_latest(registry)
+
+
+class _Given(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+def _of_rows(stats: Stats) -> Iterator[Metric]:
+    channels = stats.channels.items()
+    sends = {
+        (name, state): getattr(one, state)
+        for name, one in channels
+        for state in ("sent", "failed", "suppressed", "unknown")
+    }
+    yield _gauge("jobs", "Jobs in the table.", _by(stats.jobs), "status")
+    yield _gauge("jobs_unknown_status", "Rows whose status is none of the contract's.", stats.unknown_status)
+    yield _gauge("jobs_partial", "Completed jobs of which one channel was given up.", stats.partial)
+    yield _gauge("oldest_due_seconds", "How long the oldest due job has waited.", stats.oldest_due_s)
+    yield _gauge("deliveries", "Messages in the ledger.", sends.items(), "channel", "state")
+    waiting = [((name,), float(one.paused)) for name, one in channels]
+    yield _gauge("jobs_waiting_for_channel", "Jobs that wait for a paused channel.", waiting, "channel")
+
+
+def _of_process(vitals: Vitals, now: float, database_up: bool) -> Iterator[Metric]:
+    paused = [((channel.value,), float(channel in vitals.pauses)) for channel in Channel]
+    yield _gauge("info", "The daemon's version.", [((__version__,), 1.0)], "version")
+    yield _gauge("uptime_seconds", "How long the daemon has run.", now - vitals.started_at)
+    yield _gauge("database_up", "Whether the database answered this request.", database_up)
+    yield _gauge("listening", "Whether LISTEN works; without it jobs are found at poll speed.", vitals.listening)
+    yield _gauge("draining", "Whether the daemon is stopping.", vitals.draining)
+    yield _gauge("in_flight", "Jobs held now.", vitals.in_flight)
+    yield _gauge("slots", "Jobs that may be held at once.", vitals.slots)
+    yield _gauge("last_claim_age_seconds", "How long ago a claim query last succeeded.", vitals.claim_age(now))
+    yield _gauge("channel_paused", "Whether the channel is paused.", paused, "channel")
+    yield _counter("claimed", "Attempts begun.", vitals.claimed_total)
+    yield _counter("settled", "Jobs settled, by the state given.", _by(vitals.settled_total), "status")
+    yield _counter("outcomes", "What sends came to.", vitals.outcomes_total.items(), "channel", "outcome")
+    yield _counter("wakes", "Wakes of the claim loop.", _by(vitals.wakes_total), "source")
+    yield _counter("leases_lost", "Jobs taken out of our hands before they were settled.", vitals.leases_lost_total)
+    yield _counter("rescued", "Jobs taken back from an expired lease.", vitals.rescued_total)
+    yield _counter("purged", "Finished jobs deleted by retention.", vitals.purged_total)
+    yield _counter("database_errors", "Statements that failed for want of a database.", vitals.database_errors_total)
+
+
+def _by(figures: Mapping[Name, float]) -> list[Sample]:
+    return [((name,), figure) for name, figure in figures.items()]
+
+
+def _gauge(name: str, text: str, figures: Iterable[Sample] | float, *labels: str) -> Metric:
+    return _filled(GaugeMetricFamily(f"notifyd_{name}", text, labels=labels), figures)
+
+
+def _counter(name: str, text: str, figures: Iterable[Sample] | float, *labels: str) -> Metric:
+    return _filled(CounterMetricFamily(f"notifyd_{name}", text, labels=labels), figures)
+
+
+def _filled(
+    family: GaugeMetricFamily | CounterMetricFamily, figures: Iterable[Sample] | float
+) -> GaugeMetricFamily | CounterMetricFamily:
+    samples = [((), float(figures))] if isinstance(figures, int | float) else figures
+    for labels, figure in samples:
+        family.add_metric(labels, figure)
+    return family

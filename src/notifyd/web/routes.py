@@ -1,0 +1,135 @@
+"""Path -> function. What a request costs the database is bounded, and a lost database is an answer, not an error."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+
+import anyio
+from aiohttp import web
+
+from notifyd.store.connect import DatabaseUnavailable
+from notifyd.store.pool import Store
+from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read
+from notifyd.vitals import Vitals
+from notifyd.web import metrics
+from notifyd.web.answers import document, refusal
+from notifyd.web.readiness import judge
+
+LONGEST_ID = 1_000
+"""Characters of a salon's id in a query."""
+
+_PAGE = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+}
+
+
+class _BadQueryError(Exception):
+    """A query parameter cannot be what it claims to be; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What the handlers need.
+
+    Attributes:
+        store: The database, on connections whose plans are the planner's.
+        vitals: What the engine writes.
+        poll_interval: Seconds between two polls of the claim loop.
+    """
+
+    store: Store
+    vitals: Vitals
+    poll_interval: float
+
+    def table(self) -> list[web.RouteDef]:
+        """Return every route; HEAD is answered wherever GET is."""
+        named = {
+            "/healthz": self.healthz,
+            "/readyz": self.readyz,
+            "/stats": self.stats,
+            "/metrics": self.metrics,
+            "/openapi.json": self.openapi,
+        }
+        return [web.get(path, handler) for path, handler in named.items()] + [web.get(path, page) for path in _PAGE]
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """The process turns."""
+        return document({"status": "ok"})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Claiming works; else 503 with the reasons."""
+        trouble = None
+        try:
+            await self._alive()
+        except (DatabaseUnavailable, TimeoutError) as error:
+            trouble = _told(error)
+        verdict = judge(self.vitals, trouble, anyio.current_time(), self.poll_interval)
+        return document(verdict.as_json(), HTTPStatus.OK if verdict.ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def stats(self, request: web.Request) -> web.Response:
+        """How things stand, for all salons or one."""
+        try:
+            snapshot = await self._snapshot(_salon(request))
+        except _BadQueryError as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error), "give salon_id once, as it stands in the table")
+        except (DatabaseUnavailable, TimeoutError) as error:
+            return refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"the database does not answer: {_told(error)}",
+                "ask again in a moment; notifyd waits for the database too",
+                Retry_After="2",
+            )
+        return document(snapshot.as_json())
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """The same for Prometheus, and the process' own vitals; without a database these alone."""
+        snapshot = None
+        with suppress(DatabaseUnavailable, TimeoutError):  # notifyd_database_up says so
+            snapshot = await self._snapshot(None)
+        text = metrics.exposition(snapshot, self.vitals, anyio.current_time())
+        return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        """Describe all this."""
+        return web.Response(text=_file("openapi.json"), content_type="application/json")
+
+    async def _snapshot(self, salon_id: str | None) -> Stats:
+        await self._alive()  # a database that is gone is told soon, one that has much to count is given time
+        with anyio.fail_after(READ_LIMIT):
+            return await read(self.store, salon_id)
+
+    async def _alive(self) -> None:
+        with anyio.fail_after(PING_LIMIT):
+            await ping(self.store)
+
+
+async def page(request: web.Request) -> web.Response:
+    """The operator page and its two files."""
+    name, kind = _PAGE[request.path]
+    return web.Response(text=_file(f"page/{name}"), content_type=kind, charset="utf-8")
+
+
+@cache
+def _file(name: str) -> str:
+    return files("notifyd.web").joinpath(name).read_text("utf-8")
+
+
+def _salon(request: web.Request) -> str | None:
+    given = request.query.getall("salon_id", [])
+    if not given:
+        return None
+    if len(given) > 1:
+        raise _BadQueryError("salon_id is given more than once")
+    if not 0 < len(given[0]) <= LONGEST_ID:
+        raise _BadQueryError(f"salon_id is empty or longer than {LONGEST_ID} characters")
+    if "\0" in given[0] or any("\ud800" <= char <= "\udfff" for char in given[0]):
+        raise _BadQueryError("salon_id holds what no text in PostgreSQL can hold")
+    return given[0]
+
+
+def _told(error: Exception) -> str:
+    return "no answer within the time limit" if isinstance(error, TimeoutError) else str(error)

@@ -1,0 +1,90 @@
+"""Binds and serves, inside the daemon's task group, until it is cancelled.
+
+What can go wrong is the address: taken, or not of this machine. That is told before the daemon claims anything.
+"""
+
+from dataclasses import dataclass
+
+import anyio
+from aiohttp import web
+from anyio.abc import TaskStatus
+
+from notifyd import log
+from notifyd.store.pool import Store
+from notifyd.vitals import Vitals
+from notifyd.web.guard import Guard
+from notifyd.web.routes import Routes
+
+SHUTDOWN = 2.0
+"""Seconds that requests in flight have when the daemon stops; aiohttp's own 60 would hold the stop up."""
+
+LARGEST_BODY = 4096
+"""Bytes. Nothing here reads a body."""
+
+
+class AddressUnavailable(Exception):  # noqa: N818 - the state of the machine, in the words of the journal
+    """The address cannot be listened on; the text names address and cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """Where and for whom to serve.
+
+    Attributes:
+        host: An address of this machine.
+        port: 0 takes any free one.
+        token: What `Authorization: Bearer …` must carry; None asks for nothing.
+        poll_interval: Seconds between two polls of the claim loop, from which `/readyz` knows what is late.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8321
+    token: str | None = None
+    poll_interval: float = 5.0
+
+
+def application(config: HttpConfig, store: Store, vitals: Vitals) -> web.Application:
+    """Put guard and routes together."""
+    app = web.Application(middlewares=[Guard(config.token).check], client_max_size=LARGEST_BODY)
+    app.add_routes(Routes(store, vitals, config.poll_interval).table())
+    return app
+
+
+async def serve(
+    config: HttpConfig, store: Store, vitals: Vitals, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve until cancelled; reports the port as started once it is bound.
+
+    Args:
+        config: Where and for whom.
+        store: The database, on connections whose plans are the planner's.
+        vitals: What the engine writes.
+        task_status: Of the task group that starts it.
+
+    Raises:
+        AddressUnavailable: It cannot bind.
+    """
+    runner = web.AppRunner(
+        application(config, store, vitals), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN
+    )
+    await runner.setup()
+    try:
+        port = await _bind(runner, config)
+        log.info("web.listening", host=config.host, port=port)
+        task_status.started(port)
+        await anyio.sleep_forever()
+    finally:
+        with anyio.move_on_after(SHUTDOWN + 1, shield=True):
+            await runner.cleanup()
+
+
+async def _bind(runner: web.AppRunner, config: HttpConfig) -> int:
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+    except OSError as error:
+        raise AddressUnavailable(
+            f"cannot listen on {config.host} port {config.port} ({error.strerror or error}); "
+            "stop what listens there, or set http_host and http_port"
+        ) from error
+    port: int = runner.addresses[0][1]
+    return port

@@ -1,0 +1,37 @@
+"""A served daemon without an engine: real sockets, a real database, vitals that a test sets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import anyio
+
+from notifyd.store.pool import Store, open_store
+from notifyd.vitals import Vitals
+from notifyd.web.server import HttpConfig, serve
+
+
+@dataclass(frozen=True)
+class House:
+    """What a test talks to."""
+
+    http: aiohttp.ClientSession
+    vitals: Vitals
+    store: Store
+    port: int
+
+
+@asynccontextmanager
+async def served(dsn: str, token: str | None = None) -> AsyncIterator[House]:
+    """Serve on any free port of loopback; the vitals are those of a daemon that has just claimed."""
+    now = anyio.current_time()
+    vitals = Vitals(started_at=now, slots=8, last_claim_at=now, database_ok=True)
+    async with (
+        open_store(dsn, "notification_jobs", connections=2, pinned=False) as store,
+        anyio.create_task_group() as house,
+    ):
+        port = await house.start(serve, HttpConfig(port=0, token=token), store, vitals)
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            yield House(http, vitals, store, port)
+        house.cancel_scope.cancel()
