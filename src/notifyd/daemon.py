@@ -120,6 +120,7 @@ async def _await_signal(stopped: anyio.Event, start: anyio.CancelScope) -> None:
 async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets, stopped: anyio.Event) -> None:
     """Serve, claim and send until stopped; then stop claiming, drain, and hand back the rest unspent."""
     vitals = Vitals(started_at=anyio.current_time(), turned_at=anyio.current_time(), database_ok=True)
+    vitals.channels = tuple(outlets)
     wake, recheck = Wake(), Wake()
     shop = _workshop(settings, store, outlets, recheck, vitals)
     claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)

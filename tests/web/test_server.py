@@ -273,7 +273,7 @@ async def test_a_stop_is_quick(database: str) -> None:
             answer = asyncio.ensure_future(get(house, "/stats"))
             assert await until(lambda: locker.fetchval("select count(*) from pg_locks where not granted"))
             start = anyio.current_time()
-        assert anyio.current_time() - start < 3
+        assert anyio.current_time() - start < 3.5  # 2, and room for a busy machine
         await asyncio.gather(answer, return_exceptions=True)
     finally:
         await locker.close()

@@ -27,6 +27,9 @@ AWAY = (
 )
 """Errors that say nothing about a statement: the same statement may work in a moment."""
 
+REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""A server that answers and turns us down: a wrong user, password or database. Waiting does not help."""
+
 
 class DatabaseUnavailable(Exception):  # noqa: N818 - the state of the world, in the words of the journal
     """The database could not be reached, or did not answer in time.
@@ -45,6 +48,8 @@ def _tell(error: BaseException) -> str:
         return "no answer within the time limit"
     if isinstance(error, OSError):
         return f"no connection ({error.strerror or type(error).__name__})"
+    if isinstance(error, asyncpg.InternalClientError | asyncpg.InterfaceError):  # in words of asyncpg's own making
+        return "the connection was lost"
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
 
 

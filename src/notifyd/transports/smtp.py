@@ -72,7 +72,7 @@ class SmtpTransport:
             try:
                 session = await self._pool.open()
             except (aiosmtplib.SMTPException, OSError) as exc:
-                raise SendError(classify(exc, Phase.CONNECT)) from exc
+                raise SendError(classify(exc, Phase.CONNECT)) from None  # its text may hold addresses
             self._pool.give_back(session)
         return self._reached
 

@@ -15,8 +15,8 @@ from notifyd.vitals import Vitals
 from notifyd.web.guard import Guard
 from notifyd.web.routes import Routes
 
-SHUTDOWN = 2.0
-"""Seconds that requests in flight have when the daemon stops; aiohttp's own 60 would hold the stop up."""
+SHUTDOWN = 1.0
+"""Seconds; aiohttp waits this long twice before it cuts requests off, and its own 60 would hold a stop up."""
 
 LARGEST_BODY = 4096
 """Bytes. Nothing here reads a body."""
@@ -74,7 +74,7 @@ async def serve(
         task_status.started(port)
         await anyio.sleep_forever()
     finally:
-        with anyio.move_on_after(SHUTDOWN + 1, shield=True):
+        with anyio.move_on_after(3 * SHUTDOWN, shield=True):
             await runner.cleanup()
 
 
