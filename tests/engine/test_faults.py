@@ -182,6 +182,17 @@ async def test_a_stop_drains_and_hands_back_the_rest(world: World) -> None:
     assert counts["completed"] == len(world.mail.mails)
 
 
+async def test_a_stop_under_a_backlog_claims_no_more(world: World) -> None:
+    """SIGTERM with thousands of jobs waiting and slots always free: the claim loop ends at once all the same."""
+    await world.insert_many(6_000, "email")
+    with world.daemon(email_transport="null", sms_transport="null") as daemon:
+        await daemon.wait_for_event("job.completed")
+        assert await daemon.terminate(timeout=10) == 0
+        counts = await world.counts()
+        assert {"completed", "pending"} == set(counts)
+        assert counts["completed"] < 5_000
+
+
 async def _ledger_rows(world: World) -> list[asyncpg.Record]:
     return await world.booking.fetch("select * from notifyd.deliveries order by job_key, channel")
 

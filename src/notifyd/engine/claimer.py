@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import anyio
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from notifyd import log
 from notifyd.engine.attempt import attempt
@@ -54,6 +55,7 @@ class Claimer:
         while True:
             backlog = True
             while backlog:
+                await checkpoint_if_cancelled()  # the claim is shielded: here is where a stop gets a word in
                 room = await self._room()
                 taken = await self._claim(room, work)
                 backlog = taken == room
