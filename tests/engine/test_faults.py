@@ -183,14 +183,15 @@ async def test_a_stop_drains_and_hands_back_the_rest(world: World) -> None:
 
 
 async def test_a_stop_under_a_backlog_claims_no_more(world: World) -> None:
-    """SIGTERM with thousands of jobs waiting and slots always free: the claim loop ends at once all the same."""
-    await world.insert_many(6_000, "email")
+    """SIGTERM while claims are slow, many jobs wait and slots are always free: the claim loop ends all the same."""
+    await world.insert_many(10_000, "email")
+    await world.booking.execute("drop index notifyd_pending")
     with world.daemon(email_transport="null", sms_transport="null") as daemon:
         await daemon.wait_for_event("job.completed")
-        assert await daemon.terminate(timeout=10) == 0
+        assert await daemon.terminate() == 0
         counts = await world.counts()
         assert {"completed", "pending"} == set(counts)
-        assert counts["completed"] < 5_000
+        assert counts["completed"] < 3_000
 
 
 async def _ledger_rows(world: World) -> list[asyncpg.Record]:
