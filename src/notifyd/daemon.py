@@ -26,7 +26,7 @@ from notifyd.engine.health import tell_systemd
 from notifyd.engine.leases import Leases
 from notifyd.engine.wake import Wake
 from notifyd.engine.workshop import Workshop
-from notifyd.model.job import Channel, State
+from notifyd.model.job import Channel, Job, State
 from notifyd.model.retry import RetryPolicy
 from notifyd.outlets import open_outlets
 from notifyd.settings import Settings
@@ -142,9 +142,13 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
         house.start_soon(shop.records.run)
         house.start_soon(tell_systemd, vitals)
         async with anyio.create_task_group() as work:
+            to_workers, claimed = anyio.create_memory_object_stream[Job](settings.max_in_flight)
+            with claimed:
+                for _ in range(settings.max_in_flight):
+                    work.start_soon(claimer.work, claimed.clone())
             async with anyio.create_task_group() as intake:
                 intake.start_soon(listen, store, settings.listen_dsn, lambda: wake.ring("notify"), listening)
-                intake.start_soon(claimer.run, work)
+                intake.start_soon(claimer.run, to_workers)
                 intake.start_soon(due.run, store, outlets, wake, recheck, poll)
                 intake.start_soon(_upkeep(settings, store, wake, vitals).run)
                 sd_notify.notify(sd_notify.READY)

@@ -1,4 +1,4 @@
-"""Claims exactly as many jobs as there are free slots, and starts an attempt for each.
+"""Claims exactly as many jobs as there are free slots, and hands each to a waiting worker.
 
 One loop, no timer re-entry. The claim and the hand-over share a shield, so that a stop cannot strand claimed rows.
 """
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import anyio
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from notifyd import log
 from notifyd.engine.attempt import attempt
@@ -48,8 +48,22 @@ class Claimer:
     _freed: anyio.Event = field(default_factory=anyio.Event)
     _strays: bool = False
 
-    async def run(self, work: TaskGroup) -> None:
-        """Claim, for ever; attempts run in `work`."""
+    async def work(self, claimed: MemoryObjectReceiveStream[Job]) -> None:
+        """Carry out attempts, one after another, until the claim loop has ended and nothing is left.
+
+        One task for each slot, kept: to start a task costs more than all else that the loop does for a job.
+        """
+        async with claimed:
+            async for job in claimed:
+                await attempt(job, self.shop)
+                self._freed.set()
+
+    async def run(self, claimed: MemoryObjectSendStream[Job]) -> None:
+        """Claim, for ever; the workers listen on the other end of `claimed`, which has a place for every slot."""
+        async with claimed:
+            await self._run(claimed)
+
+    async def _run(self, claimed: MemoryObjectSendStream[Job]) -> None:
         vitals = self.shop.vitals
         vitals.slots = self.slots
         while True:
@@ -57,7 +71,7 @@ class Claimer:
             while backlog:
                 await checkpoint_if_cancelled()  # the claim is shielded: here is where a stop gets a word in
                 room = await self._room()
-                taken = await self._claim(room, work)
+                taken = await self._claim(room, claimed)
                 backlog = taken == room
             vitals.wakes_total[await self.wake.wait(self.poll.total_seconds())] += 1
 
@@ -77,7 +91,7 @@ class Claimer:
     def _free(self) -> int:
         return self.slots - self.shop.vitals.in_flight
 
-    async def _claim(self, room: int, work: TaskGroup) -> int:
+    async def _claim(self, room: int, claimed: MemoryObjectSendStream[Job]) -> int:
         """Claim once. Returns how many jobs were taken."""
         leases, vitals = self.shop.leases, self.shop.vitals
         with anyio.CancelScope(shield=True):
@@ -97,19 +111,13 @@ class Claimer:
                 vitals.database_ok, vitals.last_claim_at = True, anyio.current_time()
             for job in jobs:
                 leases.hold(job, deadline)
-                work.start_soon(self._attempt, job)
+                claimed.send_nowait(job)
         vitals.claimed_total += len(jobs)
         self._turned()
         if not vitals.database_ok:
             await anyio.sleep(OUTAGE_PAUSE)
             return room  # look again at once
         return len(jobs)
-
-    async def _attempt(self, job: Job) -> None:
-        try:
-            await attempt(job, self.shop)
-        finally:
-            self._freed.set()
 
     async def _release_strays(self) -> None:
         if self._strays:
