@@ -9,6 +9,9 @@ from notifyd.model.job import Channel, Delivery, DeliveryState, Job
 from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
 from notifyd.model.retry import RetryPolicy, backoff
 
+LONGEST_WAIT = timedelta(days=1)
+"""No provider is obeyed for longer: a nonsensical Retry-After must not put a job off for years."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -29,13 +32,14 @@ class Defer:
         delay: How long, by the database's clock.
         spent: Whether the attempt counts; a pause, a stop or a job whose time has not come spends none.
         reason: Why it waits.
-        waits_for: The paused channel it waits for, where that is all it waits for.
+        waits_for: The paused channels, comma-separated and in order, where they are all it waits for: it may go as soon
+            as one of them is back.
     """
 
     delay: timedelta
     spent: bool
     reason: str | None = None
-    waits_for: Channel | None = None
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +136,23 @@ def _defer(waiting: Mapping[Channel, Outcome], job: Job, policy: RetryPolicy, ji
     reason = _tell(waiting)
     pauses = {channel: outcome for channel, outcome in waiting.items() if isinstance(outcome, Paused)}
     if len(pauses) == len(waiting):
-        channel, pause = min(pauses.items(), key=lambda item: item[1].retry_after or 0.0)
-        delay = timedelta(seconds=pause.retry_after or 0.0)
-        return Defer(delay, spent=False, reason=reason, waits_for=channel if pause.whole_channel else None)
-    asked = max((o.retry_after or 0.0 for o in waiting.values() if isinstance(o, Retryable)), default=0.0)
-    delay = max(backoff(job.attempt, policy, jitter), timedelta(seconds=asked))
-    return Defer(delay, spent=True, reason=reason)
+        return _outwait(pauses, reason)
+    asked = max((_wait(o.retry_after) for o in waiting.values() if isinstance(o, Retryable)), default=timedelta())
+    return Defer(max(backoff(job.attempt, policy, jitter), asked), spent=True, reason=reason)
+
+
+def _outwait(pauses: Mapping[Channel, Paused], reason: str) -> Defer:
+    """Wait for whichever channel is the first to come back: none may keep the job from another."""
+    alone = [pause for pause in pauses.values() if not pause.whole_channel]
+    delay = min(_wait(pause.retry_after) for pause in alone or pauses.values())
+    return Defer(delay, spent=False, reason=reason, waits_for=None if alone else ",".join(sorted(pauses)))
+
+
+def _wait(asked: float | None) -> timedelta:
+    """Turn what a provider asks for, whatever it is, into a delay that can be kept."""
+    if asked is None or not asked > 0:  # not a number is not greater either
+        return timedelta()
+    return timedelta(seconds=min(asked, LONGEST_WAIT.total_seconds()))
 
 
 def _exhaust(job: Job, ledger: Mapping[Channel, Outcome], resend_unknown: frozenset[Channel]) -> Verdict:

@@ -51,7 +51,7 @@ with asked as (
     select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
         as asked(job_key, lease_id, channel, job_id, sender, recipient)
 ), held as (
-    select asked.* from asked join notifyd.leases using (job_key, lease_id) for share of leases
+    select asked.* from asked join notifyd.leases using (job_key, lease_id) for key share of leases
 ), judged as (
     select held.*, s.reason as suppressed from held left join notifyd.suppressions s using (channel, sender, recipient)
 ), written as (
@@ -73,7 +73,8 @@ select * from written
 async def intend(store: Store, intents: Sequence[Intent]) -> list[Grant]:
     """Commit the intents of many attempts in one statement, each only while its lease is held.
 
-    The lease rows are share-locked, so that a rescue either sees the intent or has already ended the lease.
+    The lease rows are locked against their end, though not against renewal, so that a rescue either sees the intent or
+    has already ended the lease.
     Safe to repeat.
 
     Returns:

@@ -23,13 +23,15 @@ with ready as materialized (
         where leases.job_key = notifyd.job_key(waiting.id::text) and leases.expires_at > now()
     )
     order by updated_at limit $1
-    for update of waiting skip locked
+    for no key update of waiting skip locked
 ), taken as (
     update {table} j
     set status = 'processing', attempts = least(greatest(attempts, 0), 2147483646) + 1, updated_at = {updated_now}
     from ready where j.id = ready.id
     returning ready.job_key, nextval('notifyd.lease_ids') as lease_id, j.id::text as id,
-        j.salon_id, j.client_id, j.appointment_id, j.type, j.attempts, j.max_attempts,
+        coalesce(j.salon_id::text, '') as salon_id, coalesce(j.client_id::text, '') as client_id,
+        j.appointment_id::text as appointment_id, coalesce(j.type::text, '') as type,
+        j.attempts, coalesce(j.max_attempts, 3) as max_attempts,
         case when octet_length(j.payload::text) <= $4 then j.payload::text end as payload,
         {run_at} as run_at, {expires_at} as expires_at
 ), leased as (
@@ -89,13 +91,17 @@ def _job(row: asyncpg.Record) -> Job:
 
 
 RENEW = """
-update notifyd.leases set expires_at = now() + $2
-where lease_id = any($1::bigint[]) returning lease_id
+with held as materialized (
+    select job_key from notifyd.leases where lease_id = any($1::bigint[]) order by lease_id for no key update
+)
+update notifyd.leases l set expires_at = now() + $2 from held where l.job_key = held.job_key returning lease_id
 """
 
 
 async def renew(store: Store, lease_ids: Sequence[LeaseId], lease: timedelta) -> set[LeaseId]:
     """Prolong leases, all in one statement.
+
+    They are locked in the order in which verdicts end them, so that the two cannot lock each other out.
 
     Returns:
         The leases that are still ours; the others were taken back by a rescue.
@@ -105,10 +111,11 @@ async def renew(store: Store, lease_ids: Sequence[LeaseId], lease: timedelta) ->
 
 RELEASE_STRAYS = """
 with gone as (
-    delete from notifyd.leases where daemon = $1 and lease_id <> all($2::bigint[]) returning job_id
+    delete from notifyd.leases mine where daemon = $1 and lease_id <> all($2::bigint[]) and {free}
+    returning job_id
 )
 update {table} j set status = 'pending', attempts = greatest(attempts - 1, 0), updated_at = {updated_now}
-from gone where j.id = gone.job_id::{id_type} and j.status = 'processing'
+from gone where j.id = gone.job_id::{id_type} and coalesce(j.status, '') = 'processing'
 returning j.id::text as id
 """
 

@@ -8,6 +8,7 @@ transaction pooler LISTEN is accepted and delivers nothing: the same probe finds
 from collections.abc import Callable
 
 import anyio
+import asyncpg
 
 from notifyd import log
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
@@ -44,7 +45,7 @@ async def listen(store: Store, dsn: str, on_wake: Callable[[], None], on_change:
         pause = REOPEN_AFTER
         try:
             pause = await _hear(store, dsn, on_wake, on_change)
-        except (*AWAY, DatabaseUnavailable) as error:
+        except (*AWAY, asyncpg.PostgresError, DatabaseUnavailable) as error:  # turned down, too: the poll does without
             reason = error if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable.because(error)
             log.at_most_every(10.0, "listen.lost", reason=str(reason), next="the poll goes on; connecting again")
         on_change(False)

@@ -14,7 +14,7 @@ import asyncpg
 
 from notifyd import log
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
-from notifyd.store.table import Table, inspect
+from notifyd.store.table import Table, TableUnusable, inspect
 
 T = TypeVar("T")
 
@@ -39,6 +39,16 @@ FREE_PLANS = {"application_name": "notifyd-stats", "jit": "off"}
 """Counting wants the planner's judgement, on connections of its own."""
 
 
+NOT_MIGRATED = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+"""Errors that waiting cannot cure."""
+
+
 class Store:
     """The database as the rest of notifyd sees it: one table of the booking system, and statements against it."""
 
@@ -57,6 +67,7 @@ class Store:
 
         Raises:
             DatabaseUnavailable: No connection, or no answer in time. Whether the statement was carried out is unknown.
+            TableUnusable: A table or a right is missing.
         """
         bound = self._bound.get(sql) or self._bound.setdefault(sql, self.table.bind(sql))
         try:
@@ -64,6 +75,8 @@ class Store:
                 return await connection.fetch(bound, *args, timeout=timeout)
         except AWAY as error:
             raise DatabaseUnavailable.because(error) from error
+        except NOT_MIGRATED as error:
+            raise TableUnusable(f"{error}; run `notifyd migrate`, and the GRANTs that it prints") from error
 
     async def fetchrow(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> asyncpg.Record:  # noqa: ASYNC109
         """Run one statement that returns exactly one row, as `fetch` does."""

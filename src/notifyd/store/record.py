@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from notifyd.model.job import Channel, DeliveryState, Job, State
+from notifyd.model.job import Channel, DeliveryState, Job, LeaseId, State
 from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
 from notifyd.model.verdict import Bury, Cancel, Defer, Done, Hold, Verdict
 from notifyd.store.pool import Store
@@ -52,10 +52,13 @@ class Settled:
     Attributes:
         lease_held: Whether the lease was still ours; if not, nothing was written.
         row_found: Whether the row was still `processing`; if not, the booking system has cancelled or deleted it.
+        row_locked: Whether somebody else's transaction holds the row: nothing was written, the lease is still ours, and
+            the verdict can be recorded again in a moment.
     """
 
     lease_held: bool
     row_found: bool
+    row_locked: bool = False
 
 
 RECORD = """
@@ -79,17 +82,21 @@ with sends as (
     select * from unnest(
         $9::uuid[], $10::bigint[], $11::text[], $12::text[], $13::interval[], $14::boolean[], $15::text[]
     ) as verdicts(job_key, lease_id, status, error, delay, spent, waits_for)
+), held as materialized (
+    select mine.*, {free} as free
+    from (select verdicts.*, l.job_id from verdicts join notifyd.leases l using (job_key, lease_id)) mine
+    order by mine.lease_id
 ), ended as (
-    delete from notifyd.leases l using verdicts v
-    where l.job_key = v.job_key and l.lease_id = v.lease_id
-    returning v.*, l.job_id
+    delete from notifyd.leases l using held
+    where l.job_key = held.job_key and l.lease_id = held.lease_id and held.free
+    returning held.*
 ), settled as (
     update {table} j
     set status = ended.status, error = ended.error, updated_at = {updated_now},
         attempts = case when ended.spent then attempts else greatest(attempts - 1, 0) end,
         processed_at = case when ended.status in ('completed', 'failed', 'cancelled') then {processed_now} end
     from ended
-    where j.id = ended.job_id::{id_type} and j.status = 'processing'
+    where j.id = ended.job_id::{id_type} and coalesce(j.status, '') = 'processing'
     returning ended.*
 ), scheduled as (
     insert into notifyd.schedule (job_key, job_id, due_at, waits_for, reason)
@@ -98,7 +105,8 @@ with sends as (
     on conflict (job_key) do update
         set due_at = excluded.due_at, waits_for = excluded.waits_for, reason = excluded.reason
 )
-select array(select lease_id from ended) as ended, array(select lease_id from settled) as settled
+select array(select lease_id from held) as held, array(select lease_id from settled) as settled,
+    array(select lease_id from held where not free) as locked
 """
 
 
@@ -111,11 +119,12 @@ async def record(store: Store, records: Sequence[Record]) -> list[Settled | None
     sends = [item for item in records if isinstance(item, SendRecord)]
     verdicts = [item for item in records if isinstance(item, VerdictRecord)]
     row = await store.fetchrow(RECORD, *_send_columns(sends), *_verdict_columns(verdicts))
-    ended, settled = set(row["ended"]), set(row["settled"])
-    return [
-        Settled(item.job.lease_id in ended, item.job.lease_id in settled) if isinstance(item, VerdictRecord) else None
-        for item in records
-    ]
+    held, settled, locked = (set(row[name]) for name in ("held", "settled", "locked"))
+
+    def found(lease_id: LeaseId) -> Settled:
+        return Settled(lease_id in held, lease_id in settled, lease_id in locked)
+
+    return [found(item.job.lease_id) if isinstance(item, VerdictRecord) else None for item in records]
 
 
 def _send_columns(sends: Sequence[SendRecord]) -> list[list[object]]:
@@ -182,6 +191,6 @@ def _columns(verdict: Verdict) -> tuple[State, str | None, timedelta, bool, str 
 
 def _printable(text: str | None) -> str | None:
     """Make a text fit for PostgreSQL and for people: no NUL, no lone surrogate, no line break, of bounded length."""
-    if text is None:
-        return None
+    if text is None or (len(text) <= LONGEST_ERROR and text.isprintable()):
+        return text
     return "".join(c if c.isprintable() else "?" for c in text[:LONGEST_ERROR])

@@ -13,9 +13,9 @@ SERVER_GRACE = timedelta(seconds=10)
 """After the server has started, so long to renew leases that ran out while it was down."""
 
 RESCUE = """
-with expired as (
-    select job_key, job_id, lease_id, daemon from notifyd.leases
-    where expires_at < now() and pg_postmaster_start_time() < now() - $2::interval
+with expired as materialized (
+    select job_key, job_id, lease_id, daemon from notifyd.leases mine
+    where expires_at < now() and pg_postmaster_start_time() < now() - $2::interval and {free}
     order by expires_at limit $1
     for update skip locked
 ), gone as (
@@ -28,8 +28,10 @@ with expired as (
     returning d.job_key, d.channel
 ), back as (
     update {table} j set status = 'pending', updated_at = {updated_now}
-    from gone where j.id = gone.job_id::{id_type} and j.status = 'processing'
-    returning gone.job_key, gone.job_id, gone.daemon, j.salon_id, j.type, j.attempts, j.max_attempts
+    from gone where j.id = gone.job_id::{id_type} and coalesce(j.status, '') = 'processing'
+    returning gone.job_key, gone.job_id, gone.daemon, coalesce(j.salon_id::text, '') as salon_id,
+        coalesce(j.type::text, '') as type, coalesce(j.attempts, 0) as attempts,
+        coalesce(j.max_attempts, 3) as max_attempts
 )
 select job_id, daemon, salon_id, type, attempts, max_attempts,
     array(select channel from doubted where doubted.job_key = back.job_key) as unknown
@@ -56,7 +58,10 @@ class Rescued:
 
 
 async def rescue(store: Store, limit: int, server_grace: timedelta = SERVER_GRACE) -> list[Rescued]:
-    """End expired leases and make their jobs pending. A job without attempts left is settled by its next claim."""
+    """End expired leases and make their jobs pending. A job without attempts left is settled by its next claim.
+
+    One whose row is locked by somebody else is left to the next rescue.
+    """
     rows = await store.fetch(RESCUE, limit, server_grace)
     return [Rescued(**{**dict(row), "unknown": tuple(row["unknown"])}) for row in rows]
 

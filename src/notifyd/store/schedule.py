@@ -2,33 +2,39 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import combinations
 
 from notifyd.model.job import Channel
 from notifyd.store.pool import Store
 
+WAITS = [frozenset(waits) for count in range(1, len(Channel) + 1) for waits in combinations(Channel, count)]
+"""The channels that a job may wait for: one, or whichever of several comes back first."""
+
 PROMOTE = """
 with fallen_due as materialized (
-    select job_key, job_id from notifyd.schedule
-    where waits_for is null and due_at <= now()
+    select job_key, job_id from notifyd.schedule mine
+    where waits_for is null and due_at <= now() and {free}
     order by due_at limit $3 for update skip locked
 ), back as materialized (
-    select job_key, job_id from notifyd.schedule
-    where waits_for = any($1::text[])
-    order by due_at limit $3 for update skip locked
+    select due.* from unnest($1::text[]) waited, lateral (
+        select job_key, job_id from notifyd.schedule mine
+        where waits_for = waited and {free} order by due_at limit $3 for update skip locked
+    ) due
 ), probe as materialized (
-    select job_key, job_id from notifyd.schedule
-    where waits_for = any($2::text[])
-    order by due_at limit cardinality($2::text[]) for update skip locked
+    select due.* from unnest($2::text[]) waited, lateral (
+        select job_key, job_id from notifyd.schedule mine
+        where waits_for = waited and {free} order by due_at limit 1 for update skip locked
+    ) due
 ), due as materialized (
     select * from fallen_due union all select * from back union all select * from probe
 ), gone as (
     delete from notifyd.schedule s using due where s.job_key = due.job_key
 ), moved as (
     update {table} j set status = 'pending', updated_at = {updated_now}
-    from due where j.id = due.job_id::{id_type} and j.status = 'scheduled'
+    from due where j.id = due.job_id::{id_type} and coalesce(j.status, '') = 'scheduled'
     returning 1
 )
-select (select count(*) from moved) as moved, (select count(*) from due) as due, (
+select (select count(*) from due) as due, (select count(*) from moved) as moved, (
         select extract(epoch from due_at - now())::float8 from notifyd.schedule
         where waits_for is null and due_at > now() order by due_at limit 1
     ) as next_due
@@ -41,7 +47,7 @@ class Promotion:
 
     Attributes:
         moved: Jobs that are pending now.
-        more: Whether there may be more of them.
+        more: Whether to promote again at once: there may be more of them, or what was chosen had been called off.
         next_due: Seconds until the next job falls due; None when nothing is scheduled.
     """
 
@@ -51,18 +57,20 @@ class Promotion:
 
 
 async def promote(store: Store, back: Collection[Channel], probes: Collection[Channel], limit: int) -> Promotion:
-    """Make due jobs pending.
+    """Make due jobs pending. One whose row is locked by somebody else waits for the next promotion.
 
     Args:
         store: The database.
         back: Channels that work: whatever waits for them may go.
-        probes: Paused channels whose provider may be asked again: one job that waits may go for each.
-        limit: At most so many at once from each group.
+        probes: Paused channels whose provider may be asked again: one job that waits may go for each, and one of those
+            that wait for several.
+        limit: At most so many at once that fell due, and so many for each channel.
     """
-    row = await store.fetchrow(
-        PROMOTE, [channel.value for channel in back], [channel.value for channel in probes], limit
-    )
-    return Promotion(row["moved"], row["due"] >= limit, row["next_due"])
+    open_again = [waits for waits in WAITS if not waits.isdisjoint(back)]
+    to_probe = [waits for waits in WAITS if waits.isdisjoint(back) and not waits.isdisjoint(probes)]
+    named = ([",".join(sorted(waits)) for waits in each] for each in (open_again, to_probe))
+    row = await store.fetchrow(PROMOTE, *named, limit)
+    return Promotion(row["moved"], row["due"] >= limit or row["due"] > row["moved"], row["next_due"])
 
 
 RESCHEDULE_LOST = """

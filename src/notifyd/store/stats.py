@@ -104,7 +104,8 @@ select now() as as_of, part, name, figure from (
     union all
     select d.channel, d.state, count(*) from {ledger} group by 1, 2
     union all
-    select s.waits_for, 'paused', count(*) from {plan} and s.waits_for is not null group by 1
+    select unnest(string_to_array(s.waits_for, ',')), 'paused', count(*)
+    from {plan} and s.waits_for is not null group by 1
 ) counts
 """
 

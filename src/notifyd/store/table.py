@@ -37,6 +37,17 @@ TYPES = {
 """How the types begin that our statements and indexes can work with; an enum cannot take the states that we add."""
 
 
+FREE = """coalesce(
+        (select true from {table} j where j.id = mine.job_id::{id_type} for no key update skip locked),
+        not exists (select from {table} j where j.id = mine.job_id::{id_type})
+    )"""
+"""Whether the row of `mine.job_id` can be written without waiting, and is locked for it, or is gone altogether.
+
+False where a transaction of the booking system holds it: we neither wait for it, and hold up other jobs meanwhile, nor
+can the booking system lose a deadlock to us. The lock is weaker than FOR UPDATE: a foreign key to the row is no hurdle.
+"""
+
+
 class TableUnusable(Exception):  # noqa: N818 - the state of the table, in the words of the journal
     """The table is missing or lacks columns; the text names the cure."""
 
@@ -62,6 +73,7 @@ class Table:
     def bind(self, sql: str) -> str:
         """Fill the placeholders of one statement."""
         pieces = {
+            "{free}": FREE,
             "{table}": self.name,
             "{id_type}": self.types["id"],
             "{updated_now}": self._now("updated_at"),

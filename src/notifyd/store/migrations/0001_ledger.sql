@@ -16,12 +16,12 @@ comment on sequence notifyd.lease_ids is 'Lease ids are never used twice, so a l
 create table notifyd.leases (
     job_key    uuid primary key,
     job_id     text not null,
-    lease_id   bigint not null unique default nextval('notifyd.lease_ids'),
+    lease_id   bigint not null default nextval('notifyd.lease_ids'),
     daemon     text not null,
     expires_at timestamptz not null
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 comment on table notifyd.leases is 'The right to settle a job: one row while a daemon holds it. Whoever removes the row settles.';
-create index leases_expires_at on notifyd.leases (expires_at);
+-- No index but the key: there are never more rows than jobs in flight, and each is written twice a job.
 
 create table notifyd.schedule (
     job_key   uuid primary key,
@@ -30,8 +30,8 @@ create table notifyd.schedule (
     waits_for text,
     reason    text
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
-comment on table notifyd.schedule is 'When a scheduled job falls due, and the paused channel it waits for, if that is all.';
-create index schedule_due_at on notifyd.schedule (due_at);
+comment on table notifyd.schedule is 'When a scheduled job falls due, or the paused channels of which it waits for one, if that is all.';
+create index schedule_due_at on notifyd.schedule (due_at) where waits_for is null;
 create index schedule_waits_for on notifyd.schedule (waits_for, due_at) where waits_for is not null;
 
 create table notifyd.deliveries (
@@ -48,7 +48,7 @@ create table notifyd.deliveries (
     check ((state = 'intended') = (settled_at is null))
 ) with (fillfactor = 70);
 comment on table notifyd.deliveries is 'The ledger: one row for each channel of a job that was ever about to be sent.';
-create index deliveries_troubled on notifyd.deliveries (state, job_key) where state in ('failed', 'suppressed', 'unknown');
+-- No index on the state: an outcome is then a heap-only update.
 
 create table notifyd.suppressions (
     channel    text not null check (channel in ('email', 'sms')),
