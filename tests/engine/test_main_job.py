@@ -33,8 +33,8 @@ async def test_a_bare_insert_on_an_indian_server_ends_with_times_in_utc(database
     async with open_world(databases.cluster, dsn, tmp_path) as world:
         assert await world.booking.fetchval("show timezone") == "Asia/Kolkata"
         with world.daemon():
-            row = await world.settled(await insert_job(world.booking))
-        assert row["status"] == "completed"
+            settled = await world.settled(await insert_job(world.booking))
+        assert settled["status"] == "completed"
         row = await world.booking.fetchrow("select * from notification_jobs")
         assert row is not None
         now = datetime.now(UTC).replace(tzinfo=None)  # noqa: TID251 - the outside view
