@@ -1,0 +1,63 @@
+"""The command line of the benchmark."""
+
+import argparse
+import asyncio
+import sys
+
+from benchmarks.contest import hold
+from benchmarks.plan import FULL, QUICK, SMOKE, Part, Plan
+from benchmarks.profile import profile
+from benchmarks.report import as_json, machine, show
+from benchmarks.say import say
+from benchmarks.stage import open_stage
+from benchmarks.worker import WorkerFailed
+
+
+def main() -> int:
+    """Measure notifyd beside the original worker and a bare loop, on a private durable PostgreSQL. Takes five minutes.
+
+    Quote the ratios: absolute figures vary by a factor of two with what else the machine does.
+    """
+    given = _arguments()
+    plan = SMOKE if given.smoke else QUICK if given.quick else FULL
+    try:
+        print(asyncio.run(_run(plan, set(given.only), as_profile=given.profile, json=given.json)), end="")
+    except WorkerFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _run(plan: Plan, parts: set[Part], *, as_profile: bool, json: bool) -> str:
+    say("setting the stage: PostgreSQL, mail server, Twilio stand-in")
+    async with open_stage() as stage:
+        if as_profile:
+            return await profile(stage, plan, parts)
+        figures = await hold(stage, plan, parts)
+        about = machine(await stage.version())
+    return as_json(figures, about) + "\n" if json else show(figures, about)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./run bench", description=main.__doc__)
+    parts = [part.value for part in Part]
+    parser.add_argument(
+        "--only", type=_parts, default=list(Part), metavar="PART,…", help=f"some of {', '.join(parts)}; all by default"
+    )
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="smaller and only once: two minutes, rough figures")
+    sizes.add_argument("--smoke", action="store_true", help="a few jobs: shows that everything works, measures nothing")
+    parser.add_argument("--json", action="store_true", help="every measurement as JSON on standard output")
+    parser.add_argument("--profile", action="store_true", help="instead: where notifyd's CPU goes, part by part")
+    return parser.parse_args()
+
+
+def _parts(text: str) -> list[Part]:
+    try:
+        return [Part(name.strip()) for name in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; parts are {', '.join(Part)}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
