@@ -30,7 +30,7 @@ def main() -> int:
 
 async def _run(plan: Plan, parts: set[Part], *, as_profile: bool, json: bool) -> str:
     say("setting the stage: PostgreSQL, mail server, Twilio stand-in")
-    async with open_stage() as stage:
+    async with open_stage(durable=plan.durable) as stage:
         if as_profile:
             return await profile(stage, plan, parts)
         figures = await hold(stage, plan, parts)

@@ -36,6 +36,7 @@ class Plan:
         gap: Seconds between two of them on average.
         settle: Seconds that an idle worker is given before it is watched.
         idle: Seconds that it is watched for.
+        durable: Whether PostgreSQL waits for the disk, without which no figure means anything.
     """
 
     rounds: int
@@ -46,6 +47,7 @@ class Plan:
     gap: float
     settle: float
     idle: float
+    durable: bool = True
 
 
 FULL = Plan(
@@ -79,4 +81,5 @@ SMOKE = Plan(
     gap=0.04,
     settle=0.1,
     idle=0.5,
+    durable=False,
 )

@@ -21,7 +21,7 @@ _RATIOS = (Contestant.BARE, Contestant.ORIGINAL, Contestant.POLLING)
 def machine(postgresql: str) -> dict[str, str]:
     """Return what the figures depend on."""
     return {
-        "postgresql": f"{postgresql}, fsync on, default settings",
+        "postgresql": f"{postgresql}, default settings otherwise",
         "python": platform.python_version(),
         "cores": str(os.cpu_count()),
         "load": f"{os.getloadavg()[1]:.1f} over the last 5 minutes, this run included",

@@ -1,4 +1,4 @@
-"""What everything is measured on: a private durable PostgreSQL with the booking system's table, and the two sinks."""
+"""What everything is measured on: a private PostgreSQL with the booking system's table, and the two sinks."""
 
 import shutil
 import tempfile
@@ -17,6 +17,7 @@ from notifyd.store.migrate import migrate
 TEMPLATES = Path(__file__).parent / "templates"
 """Holds `no_op`, the smallest type there can be."""
 
+_VERSION = "select current_setting('server_version') || ', fsync ' || current_setting('fsync')"
 _OUR_TABLES = """
 select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables
 where schemaname = 'notifyd' and tablename <> 'migrations' or tablename = 'notification_jobs'
@@ -51,14 +52,14 @@ class Stage:
         self.twilio.skip()
 
     async def version(self) -> str:
-        """Return PostgreSQL's."""
-        return str(await self.booking.fetchval("select current_setting('server_version')"))
+        """Return PostgreSQL's, and whether it waits for the disk."""
+        return str(await self.booking.fetchval(_VERSION))
 
 
 @asynccontextmanager
-async def open_stage() -> AsyncIterator[Stage]:
+async def open_stage(*, durable: bool) -> AsyncIterator[Stage]:
     """Set the stage, and take it down again."""
-    with _scratch_directory() as directory, Cluster(directory / "postgres", durable=True) as cluster:
+    with _scratch_directory() as directory, Cluster(directory / "postgres", durable=durable) as cluster:
         dsn = cluster.dsn()
         await booking_system.set_up(dsn)
         await migrate(dsn, booking_system.TABLE)

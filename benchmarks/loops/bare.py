@@ -31,12 +31,12 @@ INDEX_LOOKUPS = {
 }
 """A plan made for the empty table must not be kept for the full one; notifyd pins its plans likewise."""
 
-# The states are spelled as in notifyd's statements, so that the same partial index serves.
+# State and order are spelled as in notifyd's claim, so that the same partial index serves.
 _CLAIM = """
 update notification_jobs j
 set status = 'processing', attempts = attempts + 1, updated_at = now() at time zone 'UTC'
 from (
-    select id from notification_jobs where (status || '') = 'pending' order by created_at limit $1
+    select id from notification_jobs where (status || '') = 'pending' order by updated_at limit $1
     for update skip locked
 ) ready
 where j.id = ready.id returning j.id, j.type, j.payload

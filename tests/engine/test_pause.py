@@ -183,7 +183,6 @@ def test_an_abandoned_message_is_no_probe() -> None:
     assert pause.admit(5.0) is not None
 
 
-@pytest.mark.xfail(reason="Pause.observe reopens unless the streak is long enough")
 @pytest.mark.parametrize("outcome", SUSPICIOUS)
 def test_a_suspicious_probe_does_not_reopen(outcome: Outcome) -> None:
     """A probe that ends like the trouble before keeps the channel paused, for longer."""
@@ -194,7 +193,6 @@ def test_a_suspicious_probe_does_not_reopen(outcome: Outcome) -> None:
     assert 7.0 == pause.until
 
 
-@pytest.mark.xfail(reason="Pause takes any Retry-After")
 @pytest.mark.parametrize("asked", [1e9, float("inf"), float("nan")])
 def test_a_nonsensical_retry_after(asked: float) -> None:
     """No provider can switch a channel off for years: a day is the most."""

@@ -1,11 +1,12 @@
 """Which texts are an e-mail address or a phone number, and in which form they are used."""
 
+import phonenumbers
 import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyd.model.address import _is_plain, email_address, phone_number
+from notifyd.model.address import _is_plain, _is_plain_number, email_address, phone_number
 from notifyd.model.fault import Fault
 
 GOOD_ADDRESSES = [
@@ -120,3 +121,17 @@ def test_what_is_no_number_is_a_fault(written: object, region: str | None, probl
 def test_nothing_is_no_fault(absent: str | None) -> None:
     """An address that is not there is not malformed."""
     assert (None, None) == (email_address("f", absent), phone_number("f", absent, None))
+
+
+@given(st.from_regex(r"\A\+(1|7|20|27|3[0-9]|4[0-9]|5[0-9]|6[0-6]|8[0-9]|9[0-9]|[0-9]{3})[0-9]{4,12}\Z"))
+def test_a_plain_number_is_what_the_library_gives_back_unchanged(number: str) -> None:
+    """The shortcut takes a number only if the library finds it possible and writes it the same way."""
+    if _is_plain_number(number):
+        parsed = phonenumbers.parse(number, None)
+        assert phonenumbers.is_possible_number(parsed)
+        assert number == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def test_ordinary_numbers_are_plain() -> None:
+    """The shortcut is taken for what nearly every row holds."""
+    assert all(_is_plain_number(number) for number in ("+4915112345678", "+14155550123", "+442079460018"))

@@ -81,6 +81,12 @@ class Plan:
         return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"}
 
     @property
+    def in_vain(self) -> int:
+        """How many rows it read and threw away; in `leases`, which is never large, that does not count."""
+        nodes = (node for node in self.nodes if node.get("Relation Name", "leases") != "leases")
+        return sum(int(node.get("Rows Removed by Filter", 0) * node["Actual Loops"]) for node in nodes)
+
+    @property
     def buffers(self) -> int:
         """How many pages it touched."""
         return int(self.root["Shared Hit Blocks"]) + int(self.root["Shared Read Blocks"])
@@ -172,3 +178,4 @@ async def test_index_look_ups_alone(empty_database: str) -> None:
             assert not plan.scanned - {"leases"}, seen  # it holds no more rows than jobs are in flight
             assert not plan.kinds & {"Hash Join", "Merge Join", "Bitmap Heap Scan"}, seen
             assert plan.buffers <= pages, seen
+            assert 0 == plan.in_vain, seen

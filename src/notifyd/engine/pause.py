@@ -15,6 +15,9 @@ SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 """Seconds between two probes at the most, where the provider names no time."""
 
+LONGEST_ASKED = 86_400.0
+"""Seconds; no provider is obeyed for longer, whatever stands in its Retry-After."""
+
 LONGEST_STREAK = 5
 """So many suspicious outcomes in a row, and the provider is at fault, not the jobs."""
 
@@ -65,7 +68,7 @@ class Pause:
         """
         if probe:
             self._probing = False
-        reason, asked = self._suspicion(outcome)
+        reason, asked = self._suspicion(outcome, probe=probe)
         if reason is not None:
             return self._pause(reason, asked, now, probe=probe)
         if probe:
@@ -73,11 +76,11 @@ class Pause:
             return True
         return False
 
-    def _suspicion(self, outcome: Outcome) -> tuple[str | None, float]:
+    def _suspicion(self, outcome: Outcome, *, probe: bool) -> tuple[str | None, float]:
         """Return why the channel should pause, if it should, and for how long the provider asks."""
         match outcome:
             case Paused(reason, retry_after):
-                return reason, retry_after or 0.0
+                return reason, _bounded(retry_after)
             case Retryable(reason, _, suspicious) | Permanent(reason, _, suspicious) if suspicious:
                 self._streak += 1
             case Unknown(reason):
@@ -87,7 +90,8 @@ class Pause:
                 return None, 0.0
             case _:
                 assert_never(outcome)
-        return (f"{self._streak} in a row: {reason}" if self._streak >= LONGEST_STREAK else None), 0.0
+        tired = probe or self._streak >= LONGEST_STREAK
+        return (f"{self._streak} in a row: {reason}" if tired else None), 0.0
 
     def _pause(self, reason: str, asked: float, now: float, *, probe: bool) -> bool:
         if self.reason is not None and not probe:  # was under way when the pause began
@@ -96,3 +100,8 @@ class Pause:
         self._length = min(max(self._length * 2, SHORTEST_PAUSE), LONGEST_PAUSE)
         self.reason, self.until = reason, now + (asked or self._length)
         return True
+
+
+def _bounded(asked: float | None) -> float:
+    """Turn what a provider asks for, whatever it is, into a wait that can be kept."""
+    return min(asked, LONGEST_ASKED) if asked is not None and asked > 0 else 0.0  # not a number is not greater

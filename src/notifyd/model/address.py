@@ -4,6 +4,7 @@ Syntax alone; nothing is looked up, nothing is remembered (no caches of personal
 """
 
 import re
+from functools import cache
 
 import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
@@ -22,6 +23,7 @@ _PLAIN = re.compile(
 _SPECIAL_ENDINGS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 # One number, without letters and extensions. phonenumbers would take `+49…, +49…` for a number with an extension.
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE = re.compile(r"\+?\s*[\d(][\d\s()./\u2010-\u2015-]+")
 
 
@@ -74,6 +76,30 @@ def phone_number(field: str, value: object, region: str | None) -> str | None:
     return _e164(field, written, region)
 
 
+def _is_plain_number(number: str) -> bool:
+    """Recognise what the library would give back unchanged, from its own tables: 1 µs where parsing takes 20."""
+    if _E164.fullmatch(number) is None:
+        return False
+    for end in (2, 3, 4):  # country codes have one to three digits, and none begins with another
+        code = int(number[1:end])
+        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            lengths, trunk = _numbering_plan(code)
+            rest = number[end:]
+            return len(rest) in lengths and rest[0] != "0" and (trunk is None or trunk.match(rest) is None)
+    return False
+
+
+@cache
+def _numbering_plan(code: int) -> tuple[frozenset[int], re.Pattern[str] | None]:
+    """Return how long a country's numbers may be, and how a trunk prefix that the library strips begins."""
+    region = phonenumbers.region_code_for_country_code(code)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    assert metadata is not None, "every country code has metadata"
+    assert metadata.general_desc is not None, "and that says how long numbers are"
+    trunk = metadata.national_prefix_for_parsing
+    return frozenset(metadata.general_desc.possible_length), re.compile(trunk) if trunk else None
+
+
 def _is_plain(address: str) -> bool:
     plain = _PLAIN.fullmatch(address)
     return plain is not None and plain[1] not in _SPECIAL_ENDINGS
@@ -94,6 +120,8 @@ def _e164(field: str, written: str, region: str | None) -> str:
     international = "+" + written[2:] if written.startswith("00") else written
     if region is None and not international.startswith("+"):
         raise Fault(field, "has no country code: write it as +…, or set phone_region")
+    if _is_plain_number(international):
+        return international
     try:
         number = phonenumbers.parse(international, region)
     except phonenumbers.NumberParseException:
