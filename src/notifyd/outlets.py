@@ -9,9 +9,6 @@ from notifyd.settings import Settings
 from notifyd.transports.folder import FolderTransport
 from notifyd.transports.null import NullTransport
 
-WAITING_FOR_A_CONNECTION = 2
-"""E-mails let through for each connection: while one is on the wire the next commits its intent."""
-
 
 @asynccontextmanager
 async def open_outlets(settings: Settings) -> AsyncIterator[Outlets]:
@@ -40,8 +37,8 @@ async def _open_email(settings: Settings, stack: AsyncExitStack) -> Outlet | Non
         timeout=settings.smtp_timeout.total_seconds(),
     )
     transport = await stack.enter_async_context(SmtpTransport(config))
-    slots = settings.smtp_connections * WAITING_FOR_A_CONNECTION
-    return Outlet(Channel.EMAIL, transport, transport.sender, slots)
+    # One slot for each connection: whoever has written its intent need not wait, so few are in doubt after a crash.
+    return Outlet(Channel.EMAIL, transport, transport.sender, settings.smtp_connections)
 
 
 async def _open_sms(settings: Settings, stack: AsyncExitStack) -> Outlet | None:
