@@ -100,4 +100,4 @@ def test_every_warning_is_explained() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_no_path_of_somebodys_machine(page: str) -> None:
     """No home directory, no checkout's path."""
-    assert [] == re.findall(r"(?:/home/|/Users/|/root/|/work/)\S*", read(page))
+    assert [] == re.findall(r"/(?:home|Users|root|work)/\S*", read(page))
