@@ -19,7 +19,6 @@ import anyio
 from notifyd import log, sd_notify
 from notifyd.content.render import Renderer
 from notifyd.engine import due, upkeep
-from notifyd.engine.batch import Batch
 from notifyd.engine.channels import Outlets
 from notifyd.engine.claimer import Claimer
 from notifyd.engine.health import tell_systemd
@@ -30,6 +29,7 @@ from notifyd.model.job import Channel, Job, State
 from notifyd.model.retry import RetryPolicy
 from notifyd.outlets import open_outlets
 from notifyd.settings import Settings
+from notifyd.store.batch import Batch
 from notifyd.store.connect import REFUSED
 from notifyd.store.deliveries import Grant, Intent, intend
 from notifyd.store.listen import listen

@@ -8,7 +8,6 @@ expired lease.
 import anyio
 
 from notifyd import log
-from notifyd.engine.batch import Ticket
 from notifyd.engine.delivery import INTERRUPTED, LeaseLost, deliver
 from notifyd.engine.journal import about, verdict_log
 from notifyd.engine.workshop import Workshop
@@ -18,6 +17,7 @@ from notifyd.model.outcome import Outcome, Permanent, Retryable
 from notifyd.model.payload import Booking, parse
 from notifyd.model.timing import Send, TooLate, Wait, judge
 from notifyd.model.verdict import Bury, Cancel, Defer, Verdict, decide, final, owed
+from notifyd.store.batch import Ticket
 from notifyd.store.record import Record, Settled, VerdictRecord
 
 LAST_WORDS = 5.0

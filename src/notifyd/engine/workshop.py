@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from notifyd.engine.batch import Batch
 from notifyd.engine.channels import Outlets
 from notifyd.engine.leases import Leases
 from notifyd.engine.wake import Wake
@@ -12,6 +11,7 @@ from notifyd.model.job import Channel, Job
 from notifyd.model.message import Message
 from notifyd.model.payload import Booking
 from notifyd.model.retry import RetryPolicy
+from notifyd.store.batch import Batch
 from notifyd.store.deliveries import Grant, Intent
 from notifyd.store.record import Record, Settled
 from notifyd.vitals import Vitals

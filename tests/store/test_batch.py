@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyd.engine.batch import LARGEST_ROUND, Batch
 from notifyd.store import pool
+from notifyd.store.batch import LARGEST_ROUND, Batch
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.pool import open_store
 from notifyd.store.table import TableUnusable
