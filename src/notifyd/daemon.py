@@ -15,10 +15,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from random import Random  # noqa: TID251 - the one place where randomness is made
 
 import anyio
+from anyio.abc import TaskGroup
 
 from notifyd import log, sd_notify
 from notifyd.content.render import Renderer
-from notifyd.engine import due, upkeep
+from notifyd.engine import bounces, due, upkeep
 from notifyd.engine.channels import Outlets
 from notifyd.engine.claimer import Claimer
 from notifyd.engine.health import tell_systemd
@@ -26,17 +27,21 @@ from notifyd.engine.leases import Leases
 from notifyd.engine.wake import Wake
 from notifyd.engine.workshop import Workshop
 from notifyd.model.job import Channel, Job, State
+from notifyd.model.receipt import Receipt
 from notifyd.model.retry import RetryPolicy
-from notifyd.outlets import open_outlets
+from notifyd.model.unknown import UnknownPolicy, UnknownRules
+from notifyd.outlets import open_outlets, open_receipts
 from notifyd.settings import Settings
 from notifyd.store.batch import Batch
 from notifyd.store.connect import REFUSED
 from notifyd.store.deliveries import Grant, Intent, intend
 from notifyd.store.listen import listen
 from notifyd.store.pool import Store, open_store, outlast
+from notifyd.store.receipts import Heard, receive
 from notifyd.store.record import Record, Settled, record
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
+from notifyd.web.receipts import Receipts
 from notifyd.web.server import AddressUnavailable, HttpConfig, serve
 
 ENGINE_CONNECTIONS = 6
@@ -136,7 +141,10 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
         vitals.listening = state
 
     async with anyio.create_task_group() as house:
-        await house.start(serve, _http(settings), stats, vitals)
+        receipts = _receipts(settings, store, vitals, house)
+        await house.start(serve, _http(settings), stats, vitals, receipts)
+        if settings.bounce_dir is not None:
+            house.start_soon(bounces.watch, settings.bounce_dir, store, vitals)
         house.start_soon(shop.leases.keep, store)
         house.start_soon(shop.intents.run)
         house.start_soon(shop.records.run)
@@ -176,6 +184,7 @@ def _workshop(settings: Settings, store: Store, outlets: Outlets, recheck: Wake,
 
     renderer = Renderer(settings.templates_dir)
     return Workshop(
+        store=store,
         intents=Batch(write_intents),
         records=Batch(write_records),
         leases=Leases(settings.lease, vitals),
@@ -184,11 +193,34 @@ def _workshop(settings: Settings, store: Store, outlets: Outlets, recheck: Wake,
         templates=renderer.channels,
         policy=RetryPolicy(settings.retry_base, settings.retry_max),
         chance=Random().random,  # noqa: S311 - jitter is no secret
-        resend_unknown=frozenset({Channel.EMAIL} if settings.unknown_email == "resend" else ()),
+        rules=_rules(settings, outlets),
         phone_region=settings.phone_region,
         recheck=recheck,
         vitals=vitals,
     )
+
+
+def _rules(settings: Settings, outlets: Outlets) -> UnknownRules:
+    sms, outlet = UnknownPolicy(settings.unknown_sms), outlets.get(Channel.SMS)
+    if sms is UnknownPolicy.RECONCILE and (outlet is None or outlet.inquiry is None):
+        # A channel that is off cannot be asked; a transport that reaches nobody does no harm twice.
+        sms = UnknownPolicy.PARK if outlet is None else UnknownPolicy.RESEND
+    policies = {Channel.EMAIL: UnknownPolicy(settings.unknown_email), Channel.SMS: sms}
+    return UnknownRules(policies, settings.reconcile_grace)
+
+
+def _receipts(settings: Settings, store: Store, vitals: Vitals, house: TaskGroup) -> Receipts | None:
+    """Open the desk for the provider's callbacks, where there are any; `house` commits what it takes."""
+    reader = open_receipts(settings)
+    if reader is None:
+        return None
+
+    async def write_receipts(items: Sequence[Receipt]) -> list[Heard]:
+        return await receive(store, items)
+
+    batch = Batch(write_receipts)
+    house.start_soon(batch.run)
+    return Receipts(reader, lambda receipt: batch.put(receipt).written(), vitals)
 
 
 def _upkeep(settings: Settings, store: Store, wake: Wake, vitals: Vitals) -> upkeep.Upkeep:

@@ -1,13 +1,20 @@
-"""Opens the transports that the settings ask for. A provider's library is imported only where it is used."""
+"""Opens the transports that the settings ask for, and the reader of what comes back.
+
+A provider's library is imported only where it is used.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from notifyd.engine.channels import Outlet, Outlets
 from notifyd.model.job import Channel
 from notifyd.settings import Settings
 from notifyd.transports.folder import FolderTransport
 from notifyd.transports.null import NullTransport
+
+if TYPE_CHECKING:
+    from notifyd.transports.twilio_receipts import TwilioReceipts
 
 
 @asynccontextmanager
@@ -53,9 +60,20 @@ async def _open_sms(settings: Settings, stack: AsyncExitStack) -> Outlet | None:
         base_url=settings.twilio_base_url,
         timeout=settings.twilio_timeout.total_seconds(),
         connections=settings.twilio_connections,
+        callback=settings.receipts_url,
     )
     transport = await stack.enter_async_context(TwilioTransport(config))
-    return Outlet(Channel.SMS, transport, transport.sender, settings.twilio_connections)
+    return Outlet(Channel.SMS, transport, transport.sender, settings.twilio_connections, transport.find)
+
+
+def open_receipts(settings: Settings) -> "TwilioReceipts | None":
+    """Return the reader of Twilio's callbacks, where the settings say that there are any."""
+    secret = settings.twilio_webhook_secret or settings.twilio_auth_token
+    if settings.public_url is None or settings.sms_transport != "twilio" or secret is None:
+        return None
+    from notifyd.transports.twilio_receipts import TwilioReceipts  # noqa: PLC0415 - only where it is used
+
+    return TwilioReceipts(settings.receipts_origin, secret.get_secret_value())
 
 
 def _open_local(channel: Channel, kind: str, settings: Settings) -> Outlet | None:

@@ -22,6 +22,8 @@ class Vitals:
         settled_total: Jobs settled, by the state they were given.
         outcomes_total: Sends, by channel and the outcome's name in lower case (`sent`, `retryable`, `permanent`,
             `suppress`, `paused`, `unknown`).
+        inquiries_total: What providers said about messages in doubt: `found`, `absent`, `undecided`, `failed`.
+        receipts_total: What was heard of messages, by channel and result (`applied`, `resent`, `known`, `stray`).
         wakes_total: Wakes of the claim loop, by what woke it.
         leases_lost_total: Jobs that another daemon, or the booking system, took out of our hands.
         rescued_total: Jobs taken back from an expired lease.
@@ -42,6 +44,8 @@ class Vitals:
     claimed_total: int = 0
     settled_total: Counter[str] = field(default_factory=Counter)
     outcomes_total: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inquiries_total: Counter[str] = field(default_factory=Counter)
+    receipts_total: Counter[tuple[str, str]] = field(default_factory=Counter)
     wakes_total: Counter[WakeSource] = field(default_factory=Counter)
     leases_lost_total: int = 0
     rescued_total: int = 0

@@ -82,7 +82,7 @@ async def test_held_jobs(world: World) -> None:
     answering(dict.fromkeys(numbers, IN_DOUBT), world)
     gone = "rcpt", "550 5.1.1 no such mailbox"
     world.mail.script = lambda command, argument, _: gone[1] if command == gone[0] and "gone" in argument else None
-    with world.daemon(poll_interval=0.2):
+    with world.daemon(poll_interval=0.2, unknown_sms="park"):
         arrived = await world.insert(payload=payload(clientPhone=numbers[0], clientEmail="gone@example.com"))
         lost = await world.insert(payload=payload(clientPhone=numbers[1]))
         over = await world.insert(payload=payload(clientPhone=numbers[2]))

@@ -83,6 +83,15 @@ class Sending(RuleBasedStateMachine):
             self.probes -= probe
             assert before == self.pause.reason
 
+    @rule()
+    def found(self) -> None:
+        """An inquiry found that a message in doubt was accepted: what rests on suspicion is over, nothing else."""
+        suspected = self.pause.suspected
+        assert not suspected or self.pause.reason is not None
+        assert suspected == self.pause.vindicate()
+        assert (self.pause.reason is None) or not suspected
+        self.row = 0
+
     @invariant()
     def one_probe_at_a_time(self) -> None:
         """Two probes are never under way at once, and one that is keeps others from being chosen."""
@@ -197,3 +206,38 @@ def test_a_suspicious_probe_does_not_reopen(outcome: Outcome) -> None:
 def test_a_nonsensical_retry_after(asked: float) -> None:
     """No provider can switch a channel off for years: a day is the most."""
     assert paused(Paused("429", retry_after=asked)).until <= 86_400
+
+
+def test_inquiries_pass_a_suspicion_alone() -> None:
+    """While outcomes in a row were suspicious, questions are let through; while the provider named a time, none is."""
+    suspected = Pause()
+    for _ in range(LONGEST_STREAK):
+        suspected.observe(Unknown("cut off"), 0.0, probe=False)
+    assert suspected.admit(0.0) is not None
+    assert [None, None] == [suspected.admit(0.0, asking=True) for _ in range(2)]
+    busy = paused(Paused("429", retry_after=30.0))
+    assert busy.admit(0.0, asking=True) is not None
+    assert busy.admit(30.0, asking=True) is None, "the probe"
+    assert busy.admit(30.0, asking=True) is not None
+
+
+def test_a_message_that_was_found_ends_a_suspicion() -> None:
+    """The provider takes messages, only its answers get lost: the channel is open again, from the first pause on."""
+    suspected = Pause()
+    for _ in range(LONGEST_STREAK):
+        suspected.observe(Unknown("cut off"), 0.0, probe=False)
+    assert suspected.vindicate()
+    assert suspected.admit(0.0) is None
+    busy = paused(Paused("429", retry_after=30.0))
+    assert not busy.vindicate()
+    assert busy.admit(0.0) is not None
+
+
+def test_the_providers_word_outweighs_a_suspicion() -> None:
+    """A 429 that comes in while the channel is under suspicion is obeyed by inquiries too."""
+    pause = Pause()
+    for _ in range(LONGEST_STREAK):
+        pause.observe(Unknown("cut off"), 0.0, probe=False)
+    pause.observe(Paused("429", retry_after=30.0), 0.0, probe=False)
+    assert pause.admit(10.0, asking=True) is not None
+    assert not pause.vindicate()

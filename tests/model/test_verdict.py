@@ -1,21 +1,28 @@
 """`decide` over all that a job's channels can have come to: total, and it neither loses nor repeats a message."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifyd.model.job import Channel, Delivery, DeliveryState, Job, JobId, LeaseId
+from notifyd.model.job import Channel, Delivery, DeliveryState, Doubt, Job, JobId, LeaseId, Trace
 from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
 from notifyd.model.retry import RetryPolicy
-from notifyd.model.verdict import LONGEST_WAIT, Bury, Cancel, Defer, Done, Hold, decide, final, owed
+from notifyd.model.unknown import UnknownPolicy, UnknownRules
+from notifyd.model.verdict import LONGEST_WAIT, Bury, Cancel, Defer, Done, Hold, decide, final, given_up, owed
 
 EMAIL, SMS = Channel.EMAIL, Channel.SMS
+RECONCILE, RESEND, PARK = UnknownPolicy
 POLICY = RetryPolicy(timedelta(seconds=30), timedelta(hours=1))
-RESEND = frozenset({EMAIL})
-"""The default policy: e-mail is sent again after an unknown outcome, an SMS never."""
+GRACE = timedelta(seconds=60)
+ASKED = UnknownRules({EMAIL: RESEND, SMS: RECONCILE}, GRACE)
+"""The default: e-mail is sent again after an unknown outcome, and the provider is asked for an SMS."""
+PARKED = UnknownRules({EMAIL: RESEND, SMS: PARK}, GRACE)
+
+TRACE = Trace("+4915112345678", "+15005550006", "f" * 32, timedelta(seconds=20))
 
 DOUBT = "outcome unknown, it may have been delivered"
 
@@ -51,24 +58,30 @@ outcomes = st.one_of(
     st.builds(Unknown, reasons),
 )
 counters = st.integers(-3, 6) | st.sampled_from([2**31 - 1, -(2**31)])
+doubts = st.builds(Doubt, st.timedeltas(timedelta(), timedelta(days=1)), st.sampled_from([TRACE, None]))
 ledgers = st.dictionaries(
-    st.sampled_from(Channel), st.builds(Delivery, st.sampled_from(DeliveryState), st.none() | reasons)
+    st.sampled_from(Channel),
+    st.builds(Delivery, st.sampled_from(DeliveryState), st.none() | reasons, st.none() | doubts),
 )
-policies = st.frozensets(st.sampled_from(Channel))
+rules = st.builds(
+    lambda email, sms: UnknownRules({EMAIL: email, SMS: sms}, GRACE),
+    st.sampled_from(UnknownPolicy),
+    st.sampled_from(UnknownPolicy),
+)
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[Job, Outcomes, frozenset[Channel]]:
+def situations(draw: st.DrawFn) -> tuple[Job, Outcomes, UnknownRules]:
     """A job as an attempt leaves it: what was owed has an outcome, made final."""
     attempt = draw(st.integers(1, 6) | st.just(2**31 - 1))
     claimed = job(attempt, attempt + draw(st.integers(-1, 1)) if draw(st.booleans()) else draw(counters))
     object.__setattr__(claimed, "deliveries", draw(ledgers))
-    resend = draw(policies)
+    chosen = draw(rules)
     came: dict[Channel, Outcome] = {}
     if not claimed.exhausted:
         wanted = draw(st.lists(st.sampled_from(Channel), unique=True))
-        came = {channel: final(draw(outcomes), claimed) for channel in owed(claimed, wanted, resend)}
-    return claimed, came, resend
+        came = {channel: final(draw(outcomes), claimed) for channel in owed(claimed, wanted, chosen)}
+    return claimed, came, chosen
 
 
 def settled(claimed: Job, came: Outcomes) -> dict[Channel, object]:
@@ -76,26 +89,27 @@ def settled(claimed: Job, came: Outcomes) -> dict[Channel, object]:
     return {**{channel: delivery.state for channel, delivery in claimed.deliveries.items()}, **came}
 
 
-def still_owed(claimed: Job, came: Outcomes, resend: frozenset[Channel]) -> set[Channel]:
-    """The channels on which something may still be sent, by the rules and in other words than the code's."""
-    left = not claimed.is_last_attempt
+def in_doubt(claimed: Job, came: Outcomes, chosen: UnknownRules, policy: UnknownPolicy) -> set[Channel]:
+    """The channels whose message may have been delivered, and of which the rules say this."""
     found = set()
     for channel, known in settled(claimed, came).items():
-        in_doubt = isinstance(known, Unknown) or known in (DeliveryState.INTENDED, DeliveryState.UNKNOWN)
-        again = isinstance(known, Retryable) or known == DeliveryState.RETRYING
-        if isinstance(known, Paused) or (left and (again or (in_doubt and channel in resend))):
-            found.add(channel)
+        if isinstance(known, Unknown) or known in (DeliveryState.INTENDED, DeliveryState.UNKNOWN):
+            doubt = None if channel in came else claimed.deliveries[channel].doubt
+            asked = chosen.policies[channel] is RECONCILE and doubt is not None and doubt.trace is None
+            if policy is (PARK if asked else chosen.policies[channel]):
+                found.add(channel)
     return found
 
 
-def parked(claimed: Job, came: Outcomes, resend: frozenset[Channel]) -> set[Channel]:
-    """The channels whose message may have been delivered and must not be sent again."""
-    return {
+def still_owed(claimed: Job, came: Outcomes, chosen: UnknownRules) -> set[Channel]:
+    """The channels on which something may still be sent, by the rules and in other words than the code's."""
+    left = not claimed.is_last_attempt
+    again = {
         channel
         for channel, known in settled(claimed, came).items()
-        if channel not in resend
-        and (isinstance(known, Unknown) or known in (DeliveryState.INTENDED, DeliveryState.UNKNOWN))
-    }
+        if isinstance(known, Retryable) or known == DeliveryState.RETRYING
+    } | in_doubt(claimed, came, chosen, RESEND)
+    return {channel for channel, known in came.items() if isinstance(known, Paused)} | (again if left else set())
 
 
 def was_sent(claimed: Job, came: Outcomes) -> bool:
@@ -104,71 +118,70 @@ def was_sent(claimed: Job, came: Outcomes) -> bool:
 
 
 @given(situations(), st.floats(0, 1, exclude_max=True))
-def test_every_situation_has_its_verdict(situation: tuple[Job, Outcomes, frozenset[Channel]], jitter: float) -> None:
-    """Owed: deferred. Else in doubt: held. Else anything sent: done. Else buried. Nothing else, and nothing raises."""
-    claimed, came, resend = situation
-    verdict = decide(claimed, came, POLICY, jitter, resend)
-    if claimed.exhausted:
-        assert not isinstance(verdict, Defer)
-    elif still_owed(claimed, came, resend):
+def test_every_situation_has_its_verdict(situation: tuple[Job, Outcomes, UnknownRules], jitter: float) -> None:
+    """Owed or to be asked for: deferred. Else in doubt: held. Else anything sent: done. Else buried. Nothing raises."""
+    claimed, came, chosen = situation
+    verdict = decide(claimed, came, POLICY, jitter, chosen)
+    if still_owed(claimed, came, chosen) or in_doubt(claimed, came, chosen, RECONCILE):
         assert isinstance(verdict, Defer)
-        return
-    if parked(claimed, came, resend):
+    elif in_doubt(claimed, came, chosen, PARK):
         assert isinstance(verdict, Hold)
     elif was_sent(claimed, came):
         assert isinstance(verdict, Done)
     else:
         assert isinstance(verdict, Bury)
         assert verdict.reason
-        assert verdict.spent is not claimed.exhausted
+    if claimed.exhausted:
+        assert not getattr(verdict, "spent", False)
 
 
 @given(situations(), st.floats(0, 1, exclude_max=True))
-def test_deferrals(situation: tuple[Job, Outcomes, frozenset[Channel]], jitter: float) -> None:
+def test_deferrals(situation: tuple[Job, Outcomes, UnknownRules], jitter: float) -> None:
     """A delay is bounded and never negative; pauses alone spend nothing; a retry waits as long as the provider asks."""
-    claimed, came, resend = situation
-    verdict = decide(claimed, came, POLICY, jitter, resend)
+    claimed, came, chosen = situation
+    verdict = decide(claimed, came, POLICY, jitter, chosen)
     if not isinstance(verdict, Defer):
         return
     assert timedelta() <= verdict.delay <= LONGEST_WAIT
-    waiting = still_owed(claimed, came, resend)
+    waiting, asked_for = still_owed(claimed, came, chosen), in_doubt(claimed, came, chosen, RECONCILE)
     paused = {channel for channel in waiting if isinstance(came.get(channel), Paused)}
-    assert (waiting != paused) == verdict.spent
-    if verdict.spent:
+    if waiting != paused:
         asked = [known.retry_after or 0.0 for channel in waiting if isinstance(known := came.get(channel), Retryable)]
         assert verdict.delay >= min(timedelta(seconds=min(max(asked, default=0.0), 1e6)), LONGEST_WAIT)
         assert verdict.delay >= POLICY.base / 2
+        assert (True, None) == (verdict.spent, verdict.waits_for)
+    elif asked_for:
+        assert timedelta() < verdict.delay <= GRACE
         assert verdict.waits_for is None
     else:
         whole = all(pause.whole_channel for channel in paused if isinstance(pause := came[channel], Paused))
         assert (",".join(sorted(paused)) if whole else None) == verdict.waits_for
+        assert not verdict.spent
 
 
 @given(situations())
-def test_nothing_is_sent_twice(situation: tuple[Job, Outcomes, frozenset[Channel]]) -> None:
-    """A channel that was sent, given up, or is parked is never owed."""
-    claimed, _, resend = situation
+def test_nothing_is_sent_twice(situation: tuple[Job, Outcomes, UnknownRules]) -> None:
+    """A channel that was sent, given up, is parked, or is to be asked for is never owed."""
+    claimed, _, chosen = situation
     over = {DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SUPPRESSED}
-    for channel in owed(claimed, list(Channel), resend):
+    for channel in owed(claimed, list(Channel), chosen):
         delivery = claimed.deliveries.get(channel)
         assert delivery is None or delivery.state not in over
-        assert channel not in parked(claimed, {}, resend)
+        assert channel not in in_doubt(claimed, {}, chosen, PARK) | in_doubt(claimed, {}, chosen, RECONCILE)
 
 
-@given(ledgers, st.lists(st.sampled_from(Channel), unique=True), policies)
-def test_what_is_owed(ledger: Mapping[Channel, Delivery], wanted: list[Channel], resend: frozenset[Channel]) -> None:
-    """Exactly what is wanted and neither settled nor parked, in the order wanted."""
+@given(ledgers, st.lists(st.sampled_from(Channel), unique=True), rules)
+def test_what_is_owed(ledger: Mapping[Channel, Delivery], wanted: list[Channel], chosen: UnknownRules) -> None:
+    """Exactly what is wanted and neither settled nor in a doubt that must be cleared first, in the order wanted."""
     claimed = job()
     object.__setattr__(claimed, "deliveries", ledger)
-    doubt = {DeliveryState.INTENDED, DeliveryState.UNKNOWN}
+    again = in_doubt(claimed, {}, chosen, RESEND)
     expected = [
         channel
         for channel in wanted
-        if channel not in ledger
-        or ledger[channel].state is DeliveryState.RETRYING
-        or (ledger[channel].state in doubt and channel in resend)
+        if channel not in ledger or ledger[channel].state is DeliveryState.RETRYING or channel in again
     ]
-    assert expected == list(owed(claimed, wanted, resend))
+    assert expected == list(owed(claimed, wanted, chosen))
 
 
 @given(outcomes, counters, counters)
@@ -224,22 +237,73 @@ def test_final(outcome: Outcome, attempt: int, max_attempts: int) -> None:
         (job(4), {}, Bury("attempts used up (3 of 3)", spent=False)),
         (job(1, 0), {}, Bury("attempts used up (0 of 0)", spent=False)),
         (job(4, email=DeliveryState.RETRYING), {}, Bury("attempts used up (3 of 3); email: earlier", spent=False)),
-        (job(4, email=DeliveryState.SENT, sms=DeliveryState.RETRYING), {}, Done("sms: earlier")),
+        (job(4, email=DeliveryState.SENT, sms=DeliveryState.RETRYING), {}, Done("sms: earlier", spent=False)),
         (
             job(4, email=DeliveryState.SENT, sms=DeliveryState.UNKNOWN),
             {},
-            Hold(f"sms: {DOUBT}: earlier"),
+            Hold(f"sms: {DOUBT}: earlier", spent=False),
         ),
     ],
 )
 def test_by_example(claimed: Job, came: Outcomes, expected: Done | Defer | Bury | Cancel | Hold) -> None:
     """The verdicts that the documentation tells of, word for word."""
-    assert expected == decide(claimed, came, POLICY, 0.0, RESEND)
+    assert expected == decide(claimed, came, POLICY, 0.0, PARKED)
 
 
 @given(situations(), st.floats(0, 1, exclude_max=True))
-def test_pure(situation: tuple[Job, Outcomes, frozenset[Channel]], jitter: float) -> None:
+def test_pure(situation: tuple[Job, Outcomes, UnknownRules], jitter: float) -> None:
     """The same inputs give the same verdict, in whatever order the channels came in."""
-    claimed, came, resend = situation
+    claimed, came, chosen = situation
     backwards = dict(reversed(list(came.items())))
-    assert decide(claimed, came, POLICY, jitter, resend) == decide(claimed, backwards, POLICY, jitter, resend)
+    assert decide(claimed, came, POLICY, jitter, chosen) == decide(claimed, backwards, POLICY, jitter, chosen)
+
+
+def doubted(state: DeliveryState, seconds: float, trace: Trace | None = TRACE) -> dict[Channel, Delivery]:
+    """Return the ledger of a job whose e-mail was sent, and whose SMS has been in doubt for so long."""
+    doubt = Doubt(timedelta(seconds=seconds), trace)
+    return {EMAIL: Delivery(DeliveryState.SENT), SMS: Delivery(state, "cut", doubt)}
+
+
+@pytest.mark.parametrize(
+    ("attempt", "ledger", "came", "expected"),
+    [
+        (1, {}, {EMAIL: Sent("1"), SMS: Unknown("cut")}, Defer(timedelta(seconds=1), True, f"sms: {DOUBT}: cut")),
+        (2, doubted(DeliveryState.UNKNOWN, 1), {}, Defer(timedelta(seconds=1), False, f"sms: {DOUBT}: cut")),
+        (2, doubted(DeliveryState.UNKNOWN, 8), {}, Defer(timedelta(seconds=8), False, f"sms: {DOUBT}: cut")),
+        (2, doubted(DeliveryState.UNKNOWN, 59), {}, Defer(timedelta(seconds=1), False, f"sms: {DOUBT}: cut")),
+        (2, doubted(DeliveryState.UNKNOWN, 7200), {}, Defer(timedelta(seconds=60), False, f"sms: {DOUBT}: cut")),
+        (4, doubted(DeliveryState.UNKNOWN, 1), {}, Defer(timedelta(seconds=1), False, f"sms: {DOUBT}: cut")),
+        (
+            2,
+            doubted(DeliveryState.UNKNOWN, 1),
+            {SMS: Paused("429", 9)},
+            Defer(timedelta(seconds=9), False, "sms: 429", SMS),
+        ),
+        (2, doubted(DeliveryState.SENT, 1), {}, Done(spent=False)),
+        (2, doubted(DeliveryState.RETRYING, 60), {SMS: Sent("2")}, Done()),
+        (4, doubted(DeliveryState.RETRYING, 60), {}, Done("sms: cut", spent=False)),
+        (2, doubted(DeliveryState.UNKNOWN, 1, None), {}, Hold(f"sms: {DOUBT}: cut", spent=False)),
+    ],
+)
+def test_an_sms_in_doubt(attempt: int, ledger: dict[Channel, Delivery], came: Outcomes, expected: Defer | Done) -> None:
+    """The provider is asked, ever more seldom and once more when the grace has passed; asking spends no attempt."""
+    claimed = replace(job(attempt), deliveries=ledger)
+    assert expected == decide(claimed, came, POLICY, 0.0, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "expected"),
+    [
+        ({}, Cancel("too late")),
+        ({EMAIL: Delivery(DeliveryState.RETRYING, "busy")}, Cancel("too late")),
+        ({EMAIL: Delivery(DeliveryState.SENT)}, Done("too late")),
+        (
+            {EMAIL: Delivery(DeliveryState.SENT), SMS: Delivery(DeliveryState.RETRYING, "busy")},
+            Done("sms: too late"),
+        ),
+        (doubted(DeliveryState.UNKNOWN, 1), Defer(timedelta(seconds=1), False, f"sms: {DOUBT}: cut")),
+    ],
+)
+def test_a_job_that_is_given_up(ledger: dict[Channel, Delivery], expected: Cancel | Done | Defer) -> None:
+    """What has left stays sent, what may have left is asked for first, and only the rest is given up."""
+    assert expected == given_up(replace(job(2), deliveries=ledger), Cancel("too late"), ASKED)

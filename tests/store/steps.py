@@ -18,6 +18,7 @@ from support.jobs import insert_job
 EMAIL, SMS = Channel.EMAIL, Channel.SMS
 LEASE = timedelta(minutes=1)
 SENDER, RECIPIENT = "salon@example.com", "client@example.com"
+FINGERPRINT = "f" * 32
 
 
 async def take(store: Store, limit: int = 1_000, daemon: str = "one") -> list[Job]:
@@ -34,7 +35,7 @@ async def claimed(store: Store, connection: asyncpg.Connection, **columns: Any) 
 
 def intent(job: Job, channel: Channel = EMAIL, sender: str = SENDER, recipient: str = RECIPIENT) -> Intent:
     """Describe an intent."""
-    return Intent(job, channel, sender, recipient)
+    return Intent(job, channel, sender, recipient, FINGERPRINT if channel is SMS else None)
 
 
 def send(job: Job, outcome: Outcome, channel: Channel = EMAIL, recipient: str = RECIPIENT) -> SendRecord:

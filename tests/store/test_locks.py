@@ -118,7 +118,7 @@ async def test_an_intent_keeps_the_rescue_away(
     job = await claimed(store, connection)
     await let_expire(connection)
     async with booking.transaction():
-        intended = [[job.key], [job.lease_id], ["email"], [job.id], ["us"], ["them"]]
+        intended = [[job.key], [job.lease_id], ["email"], [job.id], ["us"], ["them"], [None]]
         assert 1 == len(await booking.fetch(INTEND, *intended))
         with anyio.fail_after(AT_ONCE):
             assert [] == await rescue_all(store)

@@ -12,9 +12,11 @@ from typing import Any
 import asyncpg
 
 from notifyd.store.deliveries import INTEND
+from notifyd.store.inquiries import PROVE
 from notifyd.store.jobs import CLAIM, RENEW
 from notifyd.store.migrate import migrate
 from notifyd.store.pool import PINNED_PLANS
+from notifyd.store.receipts import RECEIVE
 from notifyd.store.record import RECORD
 from notifyd.store.rescue import ADOPT_ORPHANS, RESCUE
 from notifyd.store.retention import FORGET, PURGE
@@ -108,6 +110,7 @@ IDLE = (
     (RESCHEDULE_LOST, "100", "notifyd_open", 20_000),
     (PURGE, "'completed', interval '1 day', 100", "notifyd_finished", 4_000),
     (PURGE, "'failed', interval '1 day', 100", "notifyd_finished", 4_000),
+    (PROVE, "notifyd.job_key('w1'), 1, 'sms', array['SM1', 'SM2'], true, 'why'", "leases_pkey", 100),
     (FORGET, "'00000000-0000-0000-0000-000000000000', 100, interval '1 day'", "deliveries_pkey", 4_000),
 )
 """Statements that find their rows themselves."""
@@ -127,22 +130,26 @@ def given(leases: list[asyncpg.Record]) -> tuple[tuple[str, str, str, int], ...]
     sends = f"{keys}, {ids}, {channels}, {same('sent', 'text[]')}, {who}, {who}, {who}, {whom}"
     nothing, no, delays = same("null", "text[]"), same("false", "boolean[]"), same("1 min", "interval[]")
     verdicts = f"{keys}, {ids}, {same('scheduled', 'text[]')}, {nothing}, {delays}, {no}, {nothing}"
+    nobody, none = same("null", "text[]"), same("null", "bigint[]")
+    told = f"{keys}, {channels}, {same('undelivered', 'text[]')}, {nobody}, {nobody}, {who}, {no}, {delays}"
+    receipts = f"{told}, {same('0', 'int[]')}, {nobody}, {none}, array['accepted', 'undelivered', 'delivered']"
     return (
         (
             INTEND,
-            f"{keys}, {ids}, {channels}, {array('job_id', 'text[]')}, {who}, {whom}",
+            f"{keys}, {ids}, {channels}, {array('job_id', 'text[]')}, {who}, {whom}, {nothing}",
             "leases_pkey",
             4_000,
         ),
         (RENEW, f"{ids}, interval '1 min'", "leases_pkey", 4_000),
         (RECORD, f"{sends}, {verdicts}", "notification_jobs_pkey", 16_000),
+        (RECEIVE, receipts, "deliveries_pkey", 8_000),
     )
 
 
 async def prepare(connection: asyncpg.Connection, table: Table) -> dict[str, str]:
     """Prepare every statement while nothing is there, and run those that can be. Returns the names by statement."""
     names: dict[str, str] = {}
-    for sql in {sql for sql, *_ in IDLE} | {INTEND, RENEW, RECORD}:
+    for sql in {sql for sql, *_ in IDLE} | {INTEND, RENEW, RECORD, RECEIVE}:
         names[sql] = f"kept_{len(names)}"
         await connection.execute(f"prepare {names[sql]} as {table.bind(sql)}")
     for sql, arguments, *_ in (*IDLE, *given([])):

@@ -9,7 +9,22 @@ from notifyd.model.outcome import Sent
 from notifyd.store.pool import Store
 from notifyd.store.record import record
 from notifyd.store.rescue import SERVER_GRACE, Rescued, adopt_orphans, rescue
-from store.steps import EMAIL, SMS, claimed, count, go_ahead, ledger, let_expire, rescue_all, row, send, take
+from store.steps import (
+    EMAIL,
+    FINGERPRINT,
+    RECIPIENT,
+    SENDER,
+    SMS,
+    claimed,
+    count,
+    go_ahead,
+    ledger,
+    let_expire,
+    rescue_all,
+    row,
+    send,
+    take,
+)
 from support.jobs import insert_job
 
 UNKNOWN = "the daemon stopped after the message may have left"
@@ -41,8 +56,17 @@ async def test_what_may_have_left(store: Store, connection: asyncpg.Connection) 
     assert {"email": ("sent", None), "sms": ("unknown", UNKNOWN)} == await ledger(connection, dead)
     assert {"email": ("intended", None)} == await ledger(connection, other)
     (again,) = await take(store)
-    expected = {EMAIL: Delivery(DeliveryState.SENT), SMS: Delivery(DeliveryState.UNKNOWN, UNKNOWN)}
-    assert expected == again.deliveries
+    assert Delivery(DeliveryState.SENT) == again.deliveries[EMAIL]
+    doubtful = again.deliveries[SMS]
+    assert (DeliveryState.UNKNOWN, UNKNOWN) == (doubtful.state, doubtful.reason)
+    assert doubtful.doubt is not None
+    assert doubtful.doubt.trace is not None
+    assert (RECIPIENT, SENDER, FINGERPRINT) == (
+        doubtful.doubt.trace.recipient,
+        doubtful.doubt.trace.sender,
+        doubtful.doubt.trace.fingerprint,
+    )
+    assert timedelta() <= doubtful.doubt.unknown_for <= doubtful.doubt.trace.age < timedelta(minutes=1)
 
 
 async def test_an_older_lease_s_intent(store: Store, connection: asyncpg.Connection) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from notifyd.demo.mail_sink import MailSink
 from notifyd.demo.twilio_stand_in import TwilioStandIn
-from notifyd.model.job import JobId
+from notifyd.model.job import JobId, LeaseId
 from notifyd.model.message import Email, Message, Sms, Transport
 from notifyd.model.outcome import Outcome, SendError, Sent
 from notifyd.transports.smtp import SmtpConfig, SmtpTransport
@@ -25,7 +25,7 @@ EMAIL = Email(
     text="See you on Friday.\n",
     html="<p>See you on Friday.</p>\n",
 )
-SMS = Sms(job_id=JobId("job-1"), key=KEY, to="+4915112345678", body="See you on Friday.")
+SMS = Sms(job_id=JobId("job-1"), key=KEY, lease_id=LeaseId(7), to="+4915112345678", body="See you on Friday.")
 
 
 def email(**changes: Any) -> Email:

@@ -1,12 +1,14 @@
 """SMS through the real SDK, over real HTTP, to a Twilio that misbehaves."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
 from notifyd.demo.twilio_stand_in import Action, Attempt, Garble, Refuse, Reset, Stall, TwilioStandIn
 from notifyd.model.outcome import Failure, Paused, Permanent, Sent, Suppress, Unknown
 from support.waiting import until
-from transports.sending import KEY, SMS, outcome, twilio
+from transports.sending import SMS, outcome, twilio
 
 NAMELESS = Unknown("Twilio said yes with an answer that names no message")
 LOST = Unknown("connection lost before the answer: Twilio may have taken the message")
@@ -79,7 +81,7 @@ async def test_one_post_on_a_kept_connection(stand_in: TwilioStandIn) -> None:
 async def test_magic_numbers(stand_in: TwilioStandIn, to: str, expected: Failure) -> None:
     """Twilio's test numbers come to what Twilio's pages say of them."""
     async with twilio(stand_in) as transport:
-        assert expected == await outcome(transport, type(SMS)(SMS.job_id, KEY, to, "x"))
+        assert expected == await outcome(transport, replace(SMS, to=to, body="x"))
 
 
 async def test_time_out_is_real(stand_in: TwilioStandIn) -> None:
@@ -137,7 +139,7 @@ async def test_each_task_has_its_own_headers(stand_in: TwilioStandIn) -> None:
     found: dict[int, Failure] = {}
 
     async def send(number: int) -> None:
-        result = await outcome(transport, type(SMS)(SMS.job_id, KEY, SMS.to, str(number)))
+        result = await outcome(transport, replace(SMS, body=str(number)))
         assert isinstance(result, Paused)
         found[number] = result
 

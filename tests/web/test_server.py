@@ -227,10 +227,10 @@ async def test_an_unknown_address(database: str) -> None:
 
 
 async def test_the_description_names_every_address(database: str) -> None:
-    """/openapi.json describes exactly what is served, but for the page's own files."""
+    """/openapi.json describes exactly what is served, but for the page's own files; receipts are served where wanted."""
     async with served(database) as house:
         described = (await get(house, "/openapi.json"))[1]["paths"]
-    assert set(PATHS) - {"/page.css", "/page.js"} == set(described)
+    assert {*PATHS, "/receipts/twilio"} - {"/page.css", "/page.js"} == set(described)
 
 
 async def test_a_herd_is_told_to_come_back(database: str) -> None:

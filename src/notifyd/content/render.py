@@ -122,7 +122,7 @@ class Renderer:
         body = fold("\n".join(" ".join(line.split()) for line in lines if line.strip()))
         if not 0 < len(body) <= LONGEST_SMS:
             raise Fault(f"template {kind.name}/sms.txt", f"makes {len(body)} characters, an SMS has 1 to {LONGEST_SMS}")
-        return Sms(job_id=job.id, key=job.key, to=booking.phone, body=body)
+        return Sms(job_id=job.id, key=job.key, lease_id=job.lease_id, to=booking.phone, body=body)
 
     def _fill(self, template: str, names: dict[str, object]) -> str:
         try:

@@ -1,6 +1,7 @@
 """A server that speaks Twilio's Messages resource and misbehaves by script: for the demo, the tests and the benchmarks.
 
-It sends nothing to anybody and binds to loopback alone. It knows Twilio's magic numbers; lists go by number, not date.
+It sends nothing to anybody and binds to loopback alone. It knows Twilio's magic numbers. Status callbacks are made when
+it is told to (`report`).
 """
 
 import argparse
@@ -22,9 +23,9 @@ from typing import Self, TextIO
 import anyio
 from aiohttp import web
 
+from notifyd.demo.twilio_callbacks import call_back, form, signed
+from notifyd.demo.twilio_list import Listing
 from notifyd.demo.twilio_words import (
-    MAGIC_RECIPIENTS,
-    MAGIC_SENDERS,
     Action,
     Attempt,
     Garble,
@@ -35,6 +36,7 @@ from notifyd.demo.twilio_words import (
     Stall,
     error,
     resource,
+    usual_refusal,
 )
 
 __all__ = [
@@ -68,8 +70,11 @@ class TwilioStandIn:
         on_message: Called with every message taken, on the loop, before the client gets its 201.
         keep: How many messages to hold in `messages`; None means all.
         stopped: Numbers that said STOP.
+        list_lag: Seconds until a message shows in the list; may be changed at any time.
+        list_script: What to answer list requests with instead, by their number from 1 on; None: as usual.
         messages: What was taken, oldest first.
         posts: How many POSTs were read, whatever they came to.
+        lists: How many list requests were read, whatever they came to.
         most_at_once: The largest number of POSTs being answered at once.
     """
 
@@ -80,8 +85,11 @@ class TwilioStandIn:
     account_sid: str = ACCOUNT_SID
     auth_token: str = AUTH_TOKEN
     stopped: set[str] = field(default_factory=set)
+    list_lag: float = 0.0
+    list_script: Callable[[int], Refuse | Reset | Stall | None] | None = None
     messages: deque[ReceivedSms] = field(init=False)
     posts: int = field(default=0, init=False)
+    lists: int = field(default=0, init=False)
     most_at_once: int = field(default=0, init=False)
     _at_once: int = field(default=0, init=False)
     _runner: web.AppRunner | None = field(default=None, init=False)
@@ -130,6 +138,25 @@ class TwilioStandIn:
                 await self._news.wait()
         return list(self.messages)
 
+    async def report(
+        self, message: ReceivedSms, status: str, error_code: int | None = None, reach: str | None = None
+    ) -> int:
+        """Call back with a message's new status, signed with the auth token.
+
+        Args:
+            message: One that came with a StatusCallback.
+            status: `sent`, `delivered`, `undelivered` and so on.
+            error_code: Why it was not delivered.
+            reach: Where to connect instead of the callback's own host.
+
+        Returns:
+            The HTTP status of the answer.
+        """
+        assert message.status_callback is not None, "no StatusCallback came with it"
+        fields = form(self.account_sid, message, status, error_code)
+        headers = signed(message.status_callback, fields, self.auth_token)
+        return await call_back(message.status_callback, fields, headers, reach)
+
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
@@ -146,8 +173,8 @@ class TwilioStandIn:
         sender = form.get("From") or form.get("MessagingServiceSid", "")
         attempt = Attempt(self.posts, form.get("To", ""), sender, form.get("Body", ""))
         action = self.script(attempt) if self.script is not None else None
-        match action or self._usual_refusal(attempt):
-            case Refuse() as refuse:
+        match action or usual_refusal(attempt, self.stopped):
+            case Refuse(accept=False) as refuse:
                 return _refuse(refuse)
             case Reset(accept=False):
                 return _reset(request)
@@ -157,6 +184,8 @@ class TwilioStandIn:
 
     async def _confirm(self, request: web.Request, message: ReceivedSms, action: Action | None) -> web.StreamResponse:
         match action:
+            case Refuse() as refuse:
+                return _refuse(refuse)
             case Reset():
                 return _reset(request)
             case Garble(body):
@@ -166,15 +195,6 @@ class TwilioStandIn:
             case _:
                 pass
         return web.json_response(resource(self.account_sid, message), status=201)
-
-    def _usual_refusal(self, attempt: Attempt) -> Refuse | None:
-        if not attempt.to:
-            return Refuse(400, 21604, "A 'To' phone number is required.")
-        if not attempt.body:
-            return Refuse(400, 21602, "Message body is required.")
-        if attempt.to in self.stopped:
-            return Refuse(400, 21610, "Attempt to send to unsubscribed recipient.")
-        return MAGIC_SENDERS.get(attempt.sender) or MAGIC_RECIPIENTS.get(attempt.to)
 
     def _take(self, attempt: Attempt, status_callback: str | None) -> ReceivedSms:
         message = ReceivedSms(
@@ -199,13 +219,21 @@ class TwilioStandIn:
         return web.json_response({"sid": self.account_sid, "friendly_name": "Stand-in", "status": "active"})
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
+        self.lists += 1
         if not self._is_known(request):
             return _refuse(Refuse(401, 20003, "Authenticate"))
-        to, sender, size = request.query.get("To"), request.query.get("From"), int(request.query.get("PageSize", "50"))
-        found = [m for m in reversed(self.messages) if to in {None, m.to} and sender in {None, m.sender}]
-        page = [resource(self.account_sid, message) for message in found[:size]]
-        links = {"first_page_uri": str(request.rel_url), "next_page_uri": None, "previous_page_uri": None}
-        return web.json_response({"messages": page, "page": 0, "page_size": size, "uri": str(request.rel_url), **links})
+        match self.list_script(self.lists) if self.list_script is not None else None:
+            case Refuse() as refuse:
+                return _refuse(refuse)
+            case Reset():
+                return _reset(request)
+            case Stall(seconds):
+                await (anyio.sleep_forever() if seconds is None else anyio.sleep(seconds))
+            case None:
+                pass
+        shown = time.monotonic() - self.list_lag
+        listing = Listing(self.account_sid, [message for message in self.messages if message.arrived <= shown])
+        return web.json_response(listing.page(request.query))
 
     async def _fetch(self, request: web.Request) -> web.StreamResponse:
         if not self._is_known(request):

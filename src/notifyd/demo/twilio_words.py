@@ -4,6 +4,7 @@ Pure values. The shapes follow Twilio's public pages; no field is promised beyon
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,14 @@ class Refuse:
         status: The HTTP status.
         code: Twilio's error code; None leaves the JSON away, as a proxy in between does.
         retry_after: The value of the header, where there is to be one.
+        accept: Take the message before, as a server does that fails later on.
     """
 
     status: int
     code: int | None = None
     message: str = "The stand-in was told to refuse this."
     retry_after: str | None = None
+    accept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,22 @@ MAGIC_SENDERS: Mapping[str, Refuse] = {
     "+15005550007": Refuse(400, 21606, "The 'From' number is not owned by the account."),
     "+15005550008": Refuse(429, 21611, "This 'From' number has exceeded the maximum number of queued messages."),
 }
+
+
+def usual_refusal(attempt: Attempt, stopped: AbstractSet[str]) -> Refuse | None:
+    """Return what Twilio refuses a message with; None where it takes it.
+
+    Args:
+        attempt: The request.
+        stopped: Numbers that said STOP.
+    """
+    if not attempt.to:
+        return Refuse(400, 21604, "A 'To' phone number is required.")
+    if not attempt.body:
+        return Refuse(400, 21602, "Message body is required.")
+    if attempt.to in stopped:
+        return Refuse(400, 21610, "Attempt to send to unsubscribed recipient.")
+    return MAGIC_SENDERS.get(attempt.sender) or MAGIC_RECIPIENTS.get(attempt.to)
 
 
 def resource(account_sid: str, message: ReceivedSms) -> dict[str, Any]:

@@ -1,22 +1,24 @@
 """One job, once: the page to read first.
 
-A claimed job is read, judged by its times, rendered, sent on every channel that is still owed, and settled by one
-verdict. Nothing here may end a lease without a verdict; what cannot be settled (the process dies) is rescued from its
-expired lease.
+The provider is asked about what an earlier attempt left in doubt. Then the job is read, judged by its times, rendered,
+sent on every channel that is still owed, and settled by one verdict. Nothing here may end a lease without a verdict;
+what cannot be settled (the process dies) is rescued from its expired lease.
 """
 
 import anyio
 
 from notifyd import log
-from notifyd.engine.delivery import INTERRUPTED, LeaseLost, deliver
+from notifyd.engine.delivery import INTERRUPTED, deliver
+from notifyd.engine.inquiry import clear_up
 from notifyd.engine.journal import about, verdict_log
+from notifyd.engine.leases import LeaseLost
 from notifyd.engine.workshop import Workshop
 from notifyd.model.fault import Fault
 from notifyd.model.job import Channel, Job
 from notifyd.model.outcome import Outcome, Permanent, Retryable
 from notifyd.model.payload import Booking, parse
 from notifyd.model.timing import Send, TooLate, Wait, judge
-from notifyd.model.verdict import Bury, Cancel, Defer, Verdict, decide, final, owed
+from notifyd.model.verdict import Bury, Cancel, Defer, Verdict, decide, final, given_up, owed
 from notifyd.store.batch import Ticket
 from notifyd.store.record import Record, Settled, VerdictRecord
 
@@ -37,40 +39,40 @@ async def attempt(job: Job, shop: Workshop) -> None:
         return
     except Exception as bug:  # noqa: BLE001 - one job's bug must not harm its neighbours
         log.exception("job.bug", bug, **about(job))
-        failed = owed(job, shop.outlets, shop.resend_unknown)
+        failed = owed(job, shop.outlets, shop.rules)
         unexpected = {channel: final(Retryable("unexpected error in notifyd"), job) for channel in failed}
-        verdict = decide(job, unexpected, shop.policy, shop.chance(), shop.resend_unknown)
+        verdict = decide(job, unexpected, shop.policy, shop.chance(), shop.rules)
     await _settle(job, verdict, shop)
 
 
 async def _pursue(job: Job, shop: Workshop) -> Verdict:
-    """Read, judge, send; return what becomes of the job."""
+    """Ask, read, judge, send; return what becomes of the job."""
+    outcomes: dict[Channel, Outcome] = {}
+    job = await clear_up(job, outcomes, shop)
     if job.exhausted:
-        return decide(job, {}, shop.policy, 0.0, shop.resend_unknown)
+        return decide(job, outcomes, shop.policy, 0.0, shop.rules)
     try:
         booking = parse(job, shop.phone_region)
     except Fault as fault:
-        return Bury(str(fault))
+        return given_up(job, Bury(str(fault)), shop.rules)
     for warning in booking.warnings:
         log.warning("job.odd", **about(job), what=warning)
     match judge(job, booking):
         case TooLate(reason):
-            return Cancel(reason)
+            return given_up(job, Cancel(reason), shop.rules)
         case Wait(delay, reason):
             return Defer(delay, spent=False, reason=reason)
         case Send():
             pass
-    outcomes: dict[Channel, Outcome] = {
-        channel: Permanent(f"skipped, {reason}") for channel, reason in booking.skipped.items()
-    }
+    outcomes |= {channel: Permanent(f"skipped, {reason}") for channel, reason in booking.skipped.items()}
     await _send_all(job, booking, outcomes, shop)
-    return decide(job, outcomes, shop.policy, shop.chance(), shop.resend_unknown)
+    return decide(job, outcomes, shop.policy, shop.chance(), shop.rules)
 
 
 async def _send_all(job: Job, booking: Booking, outcomes: dict[Channel, Outcome], shop: Workshop) -> None:
     """Send on every channel still owed, at once; `outcomes` is complete afterwards, also when a stop cuts in."""
     wanted = [channel for channel in booking.channels if channel in shop.templates(job.type)]
-    channels = owed(job, wanted or booking.channels, shop.resend_unknown)
+    channels = owed(job, wanted or booking.channels, shop.rules)
     lost = False
 
     async def dispatch(channel: Channel) -> None:

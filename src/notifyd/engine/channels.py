@@ -12,7 +12,7 @@ import anyio
 from notifyd import log
 from notifyd.engine.pause import Pause
 from notifyd.model.job import Channel
-from notifyd.model.message import Transport
+from notifyd.model.message import Inquiry, Transport
 from notifyd.model.outcome import Outcome, Paused
 from notifyd.vitals import Vitals
 
@@ -30,12 +30,14 @@ class Outlet:
     Attributes:
         sender: Who we send as; part of a suppression's scope.
         slots: How many sends may be under way at once.
+        inquiry: Asks the provider what became of a message; None where nobody can be asked.
     """
 
     channel: Channel
     transport: Transport
     sender: str
     slots: int
+    inquiry: Inquiry | None = None
     pause: Pause = field(default_factory=Pause)
     _free: anyio.Semaphore = field(init=False)
     _moved_at: float = 0.0
@@ -43,11 +45,11 @@ class Outlet:
     def __post_init__(self) -> None:
         self._free = anyio.Semaphore(self.slots, fast_acquire=True)
 
-    async def enter(self) -> Paused | None:
-        """Wait for a slot. Returns None with the slot taken (`leave` it), or why not."""
+    async def enter(self, *, asking: bool = False) -> Paused | None:
+        """Wait for a slot, to send or to make an inquiry. Returns None with the slot taken (`leave` it), or why not."""
         if not await self._take_slot():
             return Paused(f"all {self.slots} slots are busy", retry_after=SLOT_PATIENCE, whole_channel=False)
-        if refused := self.pause.admit(time.monotonic()):
+        if refused := self.pause.admit(time.monotonic(), asking=asking):
             self._free.release()
             return refused
         return None
@@ -75,19 +77,16 @@ Outlets = Mapping[Channel, Outlet]
 
 
 def observe(outlet: Outlet, outcome: Outcome, vitals: Vitals, *, probe: bool) -> bool:
-    """Tell a channel what a send came to, and the journal when that opens or pauses it.
+    """Tell a channel what a send or a failed inquiry came to, and the journal when that opens or pauses it.
 
     Returns:
         Whether the channel was opened or paused by it.
     """
-    vitals.outcomes_total[outlet.channel, type(outcome).__name__.lower()] += 1
     now = time.monotonic()
     if not outlet.pause.observe(outcome, now, probe=probe):
         return False
     if outlet.pause.reason is None:
-        vitals.pauses.pop(outlet.channel, None)
-        log.info("channel.resumed", channel=outlet.channel)
-        return True
+        return _resumed(outlet, vitals)
     vitals.pauses[outlet.channel] = outlet.pause.reason
     tell = log.error if isinstance(outcome, Paused) and outcome.loud else log.warning
     tell(
@@ -97,4 +96,15 @@ def observe(outlet: Outlet, outcome: Outcome, vitals: Vitals, *, probe: bool) ->
         probe_in_s=round(outlet.pause.until - now, 1),
         next="jobs wait unspent; one at a time probes",
     )
+    return True
+
+
+def vindicate(outlet: Outlet, vitals: Vitals) -> bool:
+    """Tell a channel that a message in doubt was accepted. Returns whether the channel was opened by it."""
+    return outlet.pause.vindicate() and _resumed(outlet, vitals)
+
+
+def _resumed(outlet: Outlet, vitals: Vitals) -> bool:
+    vitals.pauses.pop(outlet.channel, None)
+    log.info("channel.resumed", channel=outlet.channel)
     return True

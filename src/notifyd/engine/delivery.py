@@ -8,11 +8,12 @@ import anyio
 from notifyd import log
 from notifyd.engine.channels import Outlet, observe
 from notifyd.engine.journal import about, delivery_log
+from notifyd.engine.leases import LeaseLost
 from notifyd.engine.workshop import Workshop
 from notifyd.model.fault import Fault
 from notifyd.model.job import Channel, Job
 from notifyd.model.message import Message
-from notifyd.model.outcome import Outcome, Paused, Permanent, SendError, Sent, Suppress, Unknown
+from notifyd.model.outcome import Outcome, Paused, Permanent, SendError, Suppress, Unknown
 from notifyd.model.payload import Booking
 from notifyd.model.verdict import final
 from notifyd.store.deliveries import Intent, Suppressed
@@ -20,10 +21,6 @@ from notifyd.store.record import SendRecord
 
 INTERRUPTED = Paused("notifyd was stopped", whole_channel=False)
 """Cut off before the message was handed over."""
-
-
-class LeaseLost(Exception):  # noqa: N818 - a finding, not a failure
-    """Another daemon may have the job by now: nothing may be sent, nothing will be written."""
 
 
 async def deliver(job: Job, booking: Booking, channel: Channel, shop: Workshop) -> Outcome:
@@ -61,8 +58,10 @@ async def _send(job: Job, message: Message, outlet: Outlet, shop: Workshop) -> O
     finally:
         if outcome is INTERRUPTED:
             outlet.pause.abandon(probe=probe)
-        elif observe(outlet, outcome, shop.vitals, probe=probe):
-            shop.recheck.ring("due")
+        else:
+            shop.vitals.outcomes_total[outlet.channel, type(outcome).__name__.lower()] += 1
+            if observe(outlet, outcome, shop.vitals, probe=probe):
+                shop.recheck.ring("due")
         outcome = final(outcome, job)
         shop.records.put(SendRecord(job, outlet.channel, outcome, outlet.sender, message.to))
     delivery_log(job, outlet.channel, outcome)
@@ -71,7 +70,8 @@ async def _send(job: Job, message: Message, outlet: Outlet, shop: Workshop) -> O
 
 async def _intend(job: Job, message: Message, outlet: Outlet, shop: Workshop) -> Suppress | None:
     """Commit the intent before the first byte leaves. Returns a suppression that forbids to go on."""
-    grant = await shop.intents.put(Intent(job, outlet.channel, outlet.sender, message.to)).written()
+    intent = Intent(job, outlet.channel, outlet.sender, message.to, message.fingerprint)
+    grant = await shop.intents.put(intent).written()
     if isinstance(grant, Suppressed):
         log.info("delivery.suppressed", **about(job), channel=outlet.channel, reason=grant.reason)
         return Suppress(grant.reason)
@@ -83,7 +83,7 @@ async def _intend(job: Job, message: Message, outlet: Outlet, shop: Workshop) ->
 async def _hand_over(job: Job, message: Message, outlet: Outlet) -> Outcome:
     """Turn whatever the transport does into a value."""
     try:
-        receipt = await outlet.transport.send(message)
+        return await outlet.transport.send(message)
     except SendError as error:
         return error.outcome
     except anyio.get_cancelled_exc_class():
@@ -91,4 +91,3 @@ async def _hand_over(job: Job, message: Message, outlet: Outlet) -> Outcome:
     except Exception as bug:  # noqa: BLE001 - a transport's bug: the message may have left
         log.exception("delivery.bug", bug, **about(job), channel=outlet.channel)
         return Unknown("unexpected error in notifyd while the message was being handed over")
-    return Sent(receipt.provider_id)

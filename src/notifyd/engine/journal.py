@@ -9,6 +9,7 @@ from notifyd import log
 from notifyd.model.job import Channel, Job, State
 from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
 from notifyd.model.verdict import Bury, Cancel, Defer, Done, Hold, Verdict
+from notifyd.store.inquiries import Absent, Answer, Found, Undecided
 
 
 def about(job: Job) -> dict[str, object]:
@@ -36,11 +37,32 @@ def delivery_log(job: Job, channel: Channel, outcome: Outcome) -> None:
             assert_never(outcome)
 
 
+def inquiry_log(job: Job, channel: Channel, answer: Answer) -> str:
+    """Say what the provider said about a message in doubt. Returns the answer's name."""
+    fields = {**about(job), "channel": channel.value}
+    match answer:
+        case Found(provider_id, copies) if copies > 1:
+            what = f"the provider has {copies} messages for this delivery: the client got it more than once"
+            log.error("delivery.doubled", **fields, provider_id=provider_id, what=what)
+            return "found"
+        case Found(provider_id):
+            log.info("delivery.found", **fields, provider_id=provider_id, what="the provider has it: it was sent")
+            return "found"
+        case Absent():
+            log.warning("delivery.absent", **fields, what="the provider does not have it: it is surely unsent")
+            return "absent"
+        case Undecided():
+            log.debug("delivery.undecided", **fields, what=answer.name.lower(), next="asked again later")
+            return "undecided"
+        case _:
+            assert_never(answer)
+
+
 def verdict_log(job: Job, verdict: Verdict) -> State:
     """Say what became of a job. Returns its state."""
     fields = about(job)
     match verdict:
-        case Done(note):
+        case Done(note, _):
             log.info("job.completed", **fields, **({"note": note} if note else {}))
             return State.COMPLETED
         case Defer(delay, spent, reason, waits_for):

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import anyio
 
-from notifyd import log
 from notifyd.model.job import Job, LeaseId
 from notifyd.store.jobs import renew
 from notifyd.store.pool import Store, outlast
@@ -17,6 +16,10 @@ from notifyd.vitals import Vitals
 
 RENEWALS = 3
 """Renewals in the time of one lease."""
+
+
+class LeaseLost(Exception):  # noqa: N818 - a finding, not a failure
+    """Another daemon may have the job by now: nothing may be sent, nothing will be written."""
 
 
 class Leases:
@@ -68,7 +71,5 @@ class Leases:
 
         renewed = await outlast(ask)
         for lease_id in asked:
-            if lease_id in self._deadlines:
+            if lease_id in self._deadlines:  # one that is lost is told of by its attempt, once
                 self._deadlines[lease_id] = deadline if lease_id in renewed else 0.0
-        if lost := [lease_id for lease_id in asked if lease_id in self._deadlines and lease_id not in renewed]:
-            log.warning("lease.lost", leases=len(lost), reason="taken over after they had run out")

@@ -1,7 +1,8 @@
 """When a provider may be asked: open, paused, or one probe under way. A state machine; it never waits.
 
-A pause ends by a probe alone: one message that is let through when the time has come. So no request is made before a
-Retry-After has passed, and a provider that is down costs one message a minute, not one for every job.
+A pause ends by a probe: one message that is let through when the time has come. So no request is made before a
+Retry-After has passed, and a provider that is down costs one message a minute, not one for every job. A pause that
+rests on suspicion alone lets inquiries pass, and ends as well when one finds that a message was accepted after all.
 """
 
 from dataclasses import dataclass
@@ -29,10 +30,12 @@ class Pause:
     Attributes:
         reason: Why it is paused; None while it is open.
         until: When the provider may be asked again.
+        suspected: Whether it rests on suspicious outcomes in a row, and not on the provider's own word.
     """
 
     reason: str | None = None
     until: float = 0.0
+    suspected: bool = False
     _length: float = 0.0
     _streak: int = 0
     _probing: bool = False
@@ -41,9 +44,14 @@ class Pause:
         """Tell whether it is paused and a probe may be let through."""
         return self.reason is not None and not self._probing and now >= self.until
 
-    def admit(self, now: float) -> Paused | None:
-        """Ask to send. Returns None for yes; a yes while paused is the probe, whose outcome must be `observe`d."""
-        if self.reason is None:
+    def admit(self, now: float, *, asking: bool = False) -> Paused | None:
+        """Ask to send, or to make an inquiry (`asking`).
+
+        Returns:
+            None for yes. A yes while paused is the probe, whose outcome must be `observe`d, unless it is to an inquiry
+            that passes because the pause is `suspected`.
+        """
+        if self.reason is None or (asking and self.suspected):
             return None
         if self.may_probe(now):
             self._probing = True
@@ -61,7 +69,7 @@ class Pause:
         Args:
             outcome: The outcome.
             now: The monotonic clock.
-            probe: Whether the channel was paused when this send was admitted.
+            probe: Whether it is the probe: the channel was paused when it was admitted.
 
         Returns:
             Whether the channel was opened or paused by it.
@@ -70,11 +78,21 @@ class Pause:
             self._probing = False
         reason, asked = self._suspicion(outcome, probe=probe)
         if reason is not None:
-            return self._pause(reason, asked, now, probe=probe)
-        if probe:
-            self._streak, self._length, self.reason = 0, 0.0, None
-            return True
-        return False
+            return self._pause(reason, asked, now, probe=probe, suspected=not isinstance(outcome, Paused))
+        return probe and self._open()
+
+    def vindicate(self) -> bool:
+        """Learn from an inquiry that a message was accepted although its answer was lost.
+
+        Returns:
+            Whether the channel was opened by it.
+        """
+        self._streak = 0
+        return self.suspected and self._open()
+
+    def _open(self) -> bool:
+        self._streak, self._length, self.reason, self.suspected = 0, 0.0, None, False
+        return True
 
     def _suspicion(self, outcome: Outcome, *, probe: bool) -> tuple[str | None, float]:
         """Return why the channel should pause, if it should, and for how long the provider asks."""
@@ -93,12 +111,12 @@ class Pause:
         tired = probe or self._streak >= LONGEST_STREAK
         return (f"{self._streak} in a row: {reason}" if tired else None), 0.0
 
-    def _pause(self, reason: str, asked: float, now: float, *, probe: bool) -> bool:
+    def _pause(self, reason: str, asked: float, now: float, *, probe: bool, suspected: bool) -> bool:
         if self.reason is not None and not probe:  # was under way when the pause began
-            self.until = max(self.until, now + asked)
+            self.until, self.suspected = max(self.until, now + asked), self.suspected and suspected
             return False
         self._length = min(max(self._length * 2, SHORTEST_PAUSE), LONGEST_PAUSE)
-        self.reason, self.until = reason, now + (asked or self._length)
+        self.reason, self.until, self.suspected = reason, now + (asked or self._length), suspected
         return True
 
 

@@ -11,8 +11,10 @@ from notifyd.model.job import Channel, Job
 from notifyd.model.message import Message
 from notifyd.model.payload import Booking
 from notifyd.model.retry import RetryPolicy
+from notifyd.model.unknown import UnknownRules
 from notifyd.store.batch import Batch
 from notifyd.store.deliveries import Grant, Intent
+from notifyd.store.pool import Store
 from notifyd.store.record import Record, Settled
 from notifyd.vitals import Vitals
 
@@ -30,12 +32,14 @@ class Workshop:
     """What every attempt needs; made once, in `daemon.py`.
 
     Attributes:
+        store: For the rare statement that is not worth a batch.
         templates: Returns the channels that a type has templates for; none for an unknown type.
         chance: Returns a random number in [0, 1): jitter.
-        resend_unknown: The channels that are sent again after an unknown outcome.
+        rules: What is done about unknown outcomes.
         recheck: Rung when a job was deferred or a channel came back: due times have changed.
     """
 
+    store: Store
     intents: Batch[Intent, Grant]
     records: Batch[Record, Settled | None]
     leases: Leases
@@ -44,7 +48,7 @@ class Workshop:
     templates: Callable[[str], frozenset[Channel]]
     policy: RetryPolicy
     chance: Callable[[], float]
-    resend_unknown: frozenset[Channel]
+    rules: UnknownRules
     phone_region: str | None
     recheck: Wake
     vitals: Vitals

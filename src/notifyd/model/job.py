@@ -5,7 +5,7 @@ Pure values. A `Job` is a snapshot taken at claim; the rows are the truth, and e
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -48,11 +48,46 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """What a provider is asked for: by it a message is recognised in the provider's list.
+
+    Attributes:
+        recipient: Whom it went to.
+        sender: Who it was from.
+        fingerprint: What its text is recognised by, see `model.unknown.fingerprint`.
+        age: How long before the claim the intent was written.
+    """
+
+    recipient: str
+    sender: str
+    fingerprint: str
+    age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A message that may or may not have left, as the ledger had it at the claim.
+
+    Attributes:
+        unknown_for: How long nobody has known.
+        trace: What to ask the provider for; None where the ledger does not know.
+    """
+
+    unknown_for: timedelta
+    trace: Trace | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """One channel of one job, as the ledger has it."""
+    """One channel of one job, as the ledger has it.
+
+    Attributes:
+        doubt: Set where the outcome was unknown at the claim, whatever an inquiry has found since.
+    """
 
     state: DeliveryState
     reason: str | None = None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

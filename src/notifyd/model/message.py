@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from notifyd.model.job import Channel, JobId
+from notifyd.model.job import Channel, JobId, LeaseId, Trace
+from notifyd.model.outcome import Sent
+from notifyd.model.unknown import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,25 @@ class Email:
         """The channel it leaves by."""
         return Channel.EMAIL
 
+    @property
+    def fingerprint(self) -> None:
+        """No mail server can be asked for it."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Sms:
     """One SMS.
 
     Attributes:
+        key: As in `Email`.
+        lease_id: Under which lease it is sent: with the key it tells this send from every other one.
         to: The number in E.164 form.
     """
 
     job_id: JobId
     key: str
+    lease_id: LeaseId
     to: str
     body: str
 
@@ -53,25 +63,19 @@ class Sms:
         """The channel it leaves by."""
         return Channel.SMS
 
+    @property
+    def fingerprint(self) -> str:
+        """By what its text is recognised in the provider's list."""
+        return fingerprint(self.body)
+
 
 Message = Email | Sms
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The provider's yes.
-
-    Attributes:
-        provider_id: The provider's name for the message.
-    """
-
-    provider_id: str
 
 
 class Transport(Protocol):
     """Code that reaches one provider."""
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Sent:
         """Hand one message over.
 
         Returns:
@@ -90,5 +94,20 @@ class Transport(Protocol):
 
         Raises:
             notifyd.model.outcome.SendError: with what a send would have come to. Nothing else, except cancellation.
+        """
+        ...
+
+
+class Inquiry(Protocol):
+    """Asks one provider what became of a message."""
+
+    async def __call__(self, trace: Trace) -> tuple[str, ...]:
+        """Look for a message that may have been accepted.
+
+        Returns:
+            The provider's names for all messages that may be the one, oldest first.
+
+        Raises:
+            notifyd.model.outcome.SendError: if the provider cannot be asked now. Nothing else, except cancellation.
         """
         ...

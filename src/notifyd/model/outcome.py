@@ -1,6 +1,6 @@
 """What one send (one channel of one job) can come to.
 
-A transport returns a `Receipt` or raises `SendError` with one of these values inside; the engine passes the values on.
+A transport returns `Sent`, or raises `SendError` with one of the other values inside; the engine passes the values on.
 A reason is a short text for people: it never holds an address, a number, a secret or a message body.
 """
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from notifyd.model.job import Channel, Delivery, DeliveryState, Job
+from notifyd.model.job import Channel, Delivery, DeliveryState, Doubt, Job
 from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
 from notifyd.model.retry import RetryPolicy, backoff
+from notifyd.model.unknown import UnknownPolicy, UnknownRules
 
 LONGEST_WAIT = timedelta(days=1)
 """No provider is obeyed for longer: a nonsensical Retry-After must not put a job off for years."""
@@ -19,9 +20,11 @@ class Done:
 
     Attributes:
         note: Which channel failed or was skipped, and why; None where all went well.
+        spent: Whether the attempt counts; one that only asked the provider does not.
     """
 
     note: str | None = None
+    spent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Defer:
 
     Attributes:
         delay: How long, by the database's clock.
-        spent: Whether the attempt counts; a pause, a stop or a job whose time has not come spends none.
+        spent: Whether the attempt counts; a pause, a stop, an inquiry or a job whose time has not come spends none.
         reason: Why it waits.
         waits_for: The paused channels, comma-separated and in order, where they are all it waits for: it may go as soon
             as one of them is back.
@@ -66,20 +69,23 @@ class Hold:
     """Not to be sent until a person has looked: `held`."""
 
     reason: str
+    spent: bool = True
 
+
+_AT_ONCE = RetryPolicy(timedelta(), timedelta())
 
 Verdict = Done | Defer | Bury | Cancel | Hold
 
 
-def owed(job: Job, wanted: Iterable[Channel], resend_unknown: frozenset[Channel]) -> tuple[Channel, ...]:
+def owed(job: Job, wanted: Iterable[Channel], rules: UnknownRules) -> tuple[Channel, ...]:
     """Return the channels that this attempt still has to send, in the order wanted.
 
     Args:
-        job: The job with its ledger.
+        job: The job with its ledger, after the provider was asked about what is unknown.
         wanted: The channels that the payload asks for and has an address for.
-        resend_unknown: The channels whose policy for an unknown outcome is to send again.
+        rules: What is done about unknown outcomes.
     """
-    return tuple(channel for channel in wanted if _is_owed(job.deliveries.get(channel), channel in resend_unknown))
+    return tuple(channel for channel in wanted if _is_owed(channel, job.deliveries.get(channel), rules))
 
 
 def final(outcome: Outcome, job: Job) -> Outcome:
@@ -90,55 +96,88 @@ def final(outcome: Outcome, job: Job) -> Outcome:
 
 
 def decide(
-    job: Job,
-    outcomes: Mapping[Channel, Outcome],
-    policy: RetryPolicy,
-    jitter: float,
-    resend_unknown: frozenset[Channel],
+    job: Job, outcomes: Mapping[Channel, Outcome], policy: RetryPolicy, jitter: float, rules: UnknownRules
 ) -> Verdict:
     """Decide what becomes of a job after an attempt.
 
     Args:
-        job: The job with the ledger as it was at claim.
+        job: The job with its ledger, after the provider was asked about what is unknown.
         outcomes: What this attempt came to, made `final`, by channel; empty when nothing was owed.
         policy: The backoff.
         jitter: A random number in [0, 1).
-        resend_unknown: The channels that are sent again after an unknown outcome, with the same identity.
+        rules: What is done about unknown outcomes.
 
     Returns:
-        `Defer` while any channel is owed; otherwise `Hold` if an unknown outcome has to be looked at, `Done` if any
-        channel was sent, else `Bury`.
+        `Defer` while any channel is owed, or in doubt and to be asked for; otherwise `Hold` if an unknown outcome has
+        to be looked at, `Done` if any channel was sent, else `Bury`.
     """
     ledger = {**{channel: _outcome(delivery) for channel, delivery in job.deliveries.items()}, **outcomes}
-    if job.exhausted:
-        return _exhaust(job, ledger, resend_unknown)
-    waiting = {channel: outcome for channel, outcome in ledger.items() if _waits(channel, outcome, job, resend_unknown)}
-    if waiting:
-        return _defer(waiting, job, policy, jitter)
-    return _close(ledger, resend_unknown)
+    policies = {channel: rules.policy(channel, _doubt(job, outcomes, channel)) for channel in ledger}
+    spent = _is_spent(job, outcomes)
+    waiting = {channel: outcome for channel, outcome in ledger.items() if _waits(outcome, job, policies[channel])}
+    if not waiting:
+        return _close(job, ledger, policies, spent=spent)
+    failed = {channel: outcome for channel, outcome in waiting.items() if _has_failed(outcome, policies[channel])}
+    if failed:
+        asked = max((_wait(o.retry_after) for o in failed.values() if isinstance(o, Retryable)), default=timedelta())
+        return Defer(max(backoff(job.attempt, policy, jitter), asked), spent=True, reason=_tell(waiting))
+    doubts = [_doubt(job, outcomes, channel) for channel, outcome in waiting.items() if isinstance(outcome, Unknown)]
+    if doubts:
+        return Defer(min(map(rules.ask_in, doubts)), spent=spent, reason=_tell(waiting))
+    pauses = {channel: outcome for channel, outcome in waiting.items() if isinstance(outcome, Paused)}
+    return _outwait(pauses, _tell(waiting))
 
 
-def _waits(channel: Channel, outcome: Outcome, job: Job, resend_unknown: frozenset[Channel]) -> bool:
+def given_up(job: Job, verdict: Bury | Cancel, rules: UnknownRules) -> Verdict:
+    """Give a job up, unless one of its messages has left by now, or may have.
+
+    Args:
+        job: The job with its ledger, after the provider was asked about what is unknown.
+        verdict: What becomes of it if nothing has.
+        rules: What is done about unknown outcomes.
+    """
+    outcomes = {
+        channel: Permanent(verdict.reason)
+        for channel, delivery in job.deliveries.items()
+        if _is_owed(channel, delivery, rules)
+    }
+    settled = decide(job, outcomes, _AT_ONCE, 0.0, rules)
+    if isinstance(settled, Bury):
+        return verdict
+    if isinstance(settled, Done) and settled.note is None:  # its reason concerns a channel that the ledger never saw
+        return Done(verdict.reason, settled.spent)
+    return settled
+
+
+def _doubt(job: Job, outcomes: Mapping[Channel, Outcome], channel: Channel) -> Doubt | None:
+    """Return what the ledger knows of a message in doubt; None where it was cut off in this very attempt."""
+    delivery = job.deliveries.get(channel)
+    return None if channel in outcomes or delivery is None else delivery.doubt
+
+
+def _is_spent(job: Job, outcomes: Mapping[Channel, Outcome]) -> bool:
+    """Tell whether the attempt counts: not where it was one too many, nor where it did nothing but ask a provider."""
+    asked = any(delivery.doubt for delivery in job.deliveries.values())
+    tried = any(isinstance(outcome, Sent | Retryable | Suppress | Unknown) for outcome in outcomes.values())
+    return not job.exhausted and (tried or not asked)
+
+
+def _waits(outcome: Outcome, job: Job, policy: UnknownPolicy) -> bool:
     match outcome:
         case Retryable():
             return not job.is_last_attempt
         case Paused():
             return True
         case Unknown():
-            return channel in resend_unknown and not job.is_last_attempt
+            return policy is UnknownPolicy.RECONCILE or (policy is UnknownPolicy.RESEND and not job.is_last_attempt)
         case Sent() | Permanent() | Suppress():
             return False
         case _:
             assert_never(outcome)
 
 
-def _defer(waiting: Mapping[Channel, Outcome], job: Job, policy: RetryPolicy, jitter: float) -> Defer:
-    reason = _tell(waiting)
-    pauses = {channel: outcome for channel, outcome in waiting.items() if isinstance(outcome, Paused)}
-    if len(pauses) == len(waiting):
-        return _outwait(pauses, reason)
-    asked = max((_wait(o.retry_after) for o in waiting.values() if isinstance(o, Retryable)), default=timedelta())
-    return Defer(max(backoff(job.attempt, policy, jitter), asked), spent=True, reason=reason)
+def _has_failed(outcome: Outcome, policy: UnknownPolicy) -> bool:
+    return isinstance(outcome, Retryable) or (isinstance(outcome, Unknown) and policy is UnknownPolicy.RESEND)
 
 
 def _outwait(pauses: Mapping[Channel, Paused], reason: str) -> Defer:
@@ -155,23 +194,19 @@ def _wait(asked: float | None) -> timedelta:
     return timedelta(seconds=min(asked, LONGEST_WAIT.total_seconds()))
 
 
-def _exhaust(job: Job, ledger: Mapping[Channel, Outcome], resend_unknown: frozenset[Channel]) -> Verdict:
-    """Settle a job whose attempts were used up before this one began: by a crash, or as the row came to us."""
-    used = f"attempts used up ({job.attempt - 1} of {job.max_attempts})"
-    match _close(ledger, resend_unknown):
-        case Bury(reason):
-            return Bury(f"{used}; {reason}" if ledger else used, spent=False)
-        case closed:
-            return closed
-
-
-def _close(ledger: Mapping[Channel, Outcome], resend_unknown: frozenset[Channel]) -> Verdict:
+def _close(
+    job: Job, ledger: Mapping[Channel, Outcome], policies: Mapping[Channel, UnknownPolicy], *, spent: bool
+) -> Verdict:
     failed = {channel: outcome for channel, outcome in ledger.items() if not isinstance(outcome, Sent)}
-    if any(isinstance(outcome, Unknown) and channel not in resend_unknown for channel, outcome in failed.items()):
-        return Hold(_tell(failed))
-    if len(failed) == len(ledger):
-        return Bury(_tell(failed) or "no channel was left to send on")
-    return Done(_tell(failed) or None)
+    parked = [channel for channel, outcome in failed.items() if isinstance(outcome, Unknown)]
+    if any(policies[channel] is UnknownPolicy.PARK for channel in parked):
+        return Hold(_tell(failed), spent)
+    if len(failed) < len(ledger):
+        return Done(_tell(failed) or None, spent)
+    if not job.exhausted:
+        return Bury(_tell(failed) or "no channel was left to send on", spent)
+    used = f"attempts used up ({job.attempt - 1} of {job.max_attempts})"
+    return Bury(f"{used}; {_tell(failed)}" if failed else used, spent=False)
 
 
 def _tell(outcomes: Mapping[Channel, Outcome]) -> str:
@@ -192,12 +227,12 @@ def _reason(outcome: Outcome) -> str:
             assert_never(outcome)
 
 
-def _is_owed(delivery: Delivery | None, resend: bool) -> bool:
+def _is_owed(channel: Channel, delivery: Delivery | None, rules: UnknownRules) -> bool:
     match delivery:
         case None | Delivery(state=DeliveryState.RETRYING):
             return True
         case Delivery(state=DeliveryState.INTENDED | DeliveryState.UNKNOWN):
-            return resend
+            return rules.policy(channel, delivery.doubt) is UnknownPolicy.RESEND
         case _:
             return False
 

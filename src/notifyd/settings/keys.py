@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from notifyd.settings import values
 from notifyd.settings.dsn import cleaned, is_pooled
 
+RECEIPTS_PATH = "/receipts/twilio"
+"""Where the daemon takes Twilio's reports."""
+
 
 class Settings(BaseSettings):
     """The settings of one daemon: plain values, frozen.
@@ -67,6 +70,16 @@ class Settings(BaseSettings):
         timedelta(hours=1),
         description="The longest delay between two attempts, unless the provider asks for a longer one.",
     )
+    unknown_sms: Literal["reconcile", "resend", "park"] = Field(
+        "reconcile",
+        description="What to do with an SMS that Twilio may or may not have accepted: `reconcile` asks Twilio, and "
+        "sends only what it does not have, `resend` sends again, `park` holds the job for a person to look at.",
+    )
+    reconcile_grace: values.UpToADay = Field(
+        timedelta(seconds=60),
+        description="How long Twilio's list of messages may lag. An SMS in doubt that it does not show after this time "
+        "is sent again; one that it shows counts as sent at once.",
+    )
     unknown_email: Literal["resend", "park"] = Field(
         "resend",
         description="What to do with an e-mail that the server may or may not have accepted: `resend` it with the "
@@ -100,6 +113,12 @@ class Settings(BaseSettings):
         None,
         description="Templates of your own; looked up before the built-in ones.",
         examples=["/etc/notifyd/templates"],
+    )
+    bounce_dir: values.Directory | None = Field(
+        None,
+        description="A directory, or a Maildir, into which the mail server drops what comes back to `smtp_from`. "
+        "Bounces are read and removed; everything else is moved to its subdirectory `unmatched`.",
+        examples=["/var/lib/notifyd/bounces"],
     )
     phone_region: values.Region | None = Field(
         None,
@@ -169,6 +188,19 @@ class Settings(BaseSettings):
         description="How long one request to Twilio may take.",
     )
 
+    twilio_webhook_secret: SecretStr | None = Field(
+        None,
+        description="The secret of the shared key that signs Twilio's callbacks, where the account has one; without it "
+        "they are signed with the auth token.",
+        examples=["0123456789abcdef0123456789abcdef"],
+    )
+    public_url: values.ApiUrl | None = Field(
+        None,
+        description="Where Twilio reaches this daemon's HTTP address, through a proxy of yours that forwards "
+        "`/receipts/twilio`. With it every SMS asks for delivery receipts.",
+        examples=["https://notify.example.com"],
+    )
+
     http_host: values.Host = Field(
         "127.0.0.1",
         description="The address that /healthz, /readyz, /stats, /metrics and the page are served on. Any other than "
@@ -200,6 +232,16 @@ class Settings(BaseSettings):
     def listen_dsn(self) -> str:
         """The address for LISTEN and for migrations: the direct one, where there is one."""
         return cleaned(self.listen_url.get_secret_value()) if self.listen_url else self.dsn
+
+    @property
+    def receipts_url(self) -> str | None:
+        """The address that Twilio reports to; None where it cannot reach us."""
+        return None if self.public_url is None else f"{self.receipts_origin}{RECEIPTS_PATH}"
+
+    @property
+    def receipts_origin(self) -> str:
+        """That address without our own path, which may stand in the key as well."""
+        return (self.public_url or "").removesuffix(RECEIPTS_PATH)
 
     @property
     def pooled(self) -> bool:

@@ -87,6 +87,8 @@ def _sms(settings: Settings) -> Iterator[Breach]:
         yield from _missing(
             settings, "sms_transport", "twilio", ("twilio_account_sid", "twilio_auth_token", "twilio_from")
         )
+    elif settings.public_url is not None:
+        yield Breach("public_url", "is set, but sms_transport is not twilio; nobody would call it", ("sms_transport",))
 
 
 def _missing(settings: Settings, switch: str, value: str, keys: tuple[str, ...]) -> Iterator[Breach]:

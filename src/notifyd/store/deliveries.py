@@ -17,13 +17,15 @@ class Intent:
 
     Attributes:
         sender: Who we send as on this channel; with the recipient it is the scope of a suppression.
-        recipient: The address or number; compared with the suppressions, not stored in the ledger.
+        recipient: The address or number.
+        fingerprint: By what the text is recognised in the provider's list; None where no provider can be asked.
     """
 
     job: Job
     channel: Channel
     sender: str
     recipient: str
+    fingerprint: str | None
 
 
 class Refused(Enum):
@@ -48,21 +50,24 @@ Grant = None | Refused | Suppressed
 
 INTEND = """
 with asked as (
-    select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-        as asked(job_key, lease_id, channel, job_id, sender, recipient)
+    select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+        as asked(job_key, lease_id, channel, job_id, sender, recipient, fingerprint)
 ), held as (
     select asked.* from asked join notifyd.leases using (job_key, lease_id) for key share of leases
 ), judged as (
     select held.*, s.reason as suppressed from held left join notifyd.suppressions s using (channel, sender, recipient)
 ), written as (
-    insert into notifyd.deliveries as d (job_key, channel, job_id, lease_id, state, reason, settled_at)
-    select job_key, channel, job_id, lease_id,
+    insert into notifyd.deliveries as d
+        (job_key, channel, job_id, lease_id, sender, recipient, fingerprint, state, reason, settled_at)
+    select job_key, channel, job_id, lease_id, sender, recipient, fingerprint,
         case when suppressed is null then 'intended' else 'suppressed' end, suppressed,
         case when suppressed is not null then now() end
     from judged
     on conflict (job_key, channel) do update
-        set lease_id = excluded.lease_id, state = excluded.state, reason = excluded.reason, provider_id = null,
-            intended_at = now(), settled_at = excluded.settled_at
+        set lease_id = excluded.lease_id, sender = excluded.sender, recipient = excluded.recipient,
+            fingerprint = excluded.fingerprint, state = excluded.state, reason = excluded.reason, provider_id = null,
+            intended_at = now(), settled_at = excluded.settled_at,
+            receipt = null, receipt_code = null, receipt_at = null
         where d.state in ('intended', 'retrying', 'unknown')
     returning d.lease_id, d.channel, d.reason as suppressed
 )
@@ -88,6 +93,7 @@ async def intend(store: Store, intents: Sequence[Intent]) -> list[Grant]:
         [intent.job.id for intent in intents],
         [intent.sender for intent in intents],
         [intent.recipient.lower() for intent in intents],
+        [intent.fingerprint for intent in intents],
     )
     grants: dict[tuple[int, str], Grant] = {
         (row["lease_id"], row["channel"]): None if row["suppressed"] is None else Suppressed(row["suppressed"])

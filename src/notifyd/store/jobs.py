@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from notifyd.model.job import Channel, Delivery, DeliveryState, Job, JobId, LeaseId
+from notifyd.model.job import Channel, Delivery, DeliveryState, Doubt, Job, JobId, LeaseId, Trace
 from notifyd.store.pool import Store
 
 LARGEST_PAYLOAD = 1_000_000
@@ -41,8 +41,11 @@ with ready as materialized (
         set lease_id = excluded.lease_id, daemon = excluded.daemon, expires_at = excluded.expires_at
 )
 select taken.*, now() as now, (
-        select array_agg(array[channel, state, coalesce(reason, '')]) from notifyd.deliveries d
-        where d.job_key = taken.job_key
+        select array_agg(array[
+            channel, state, reason, recipient, sender, fingerprint, extract(epoch from now() - intended_at)::text,
+            case when state in ('intended', 'unknown') then
+                extract(epoch from now() - coalesce(settled_at, intended_at))::text end
+        ]) from notifyd.deliveries d where d.job_key = taken.job_key
     ) as deliveries
 from taken
 """
@@ -83,11 +86,19 @@ def _job(row: asyncpg.Record) -> Job:
         now=row["now"],
         run_at=row["run_at"],
         expires_at=row["expires_at"],
-        deliveries={
-            Channel(channel): Delivery(DeliveryState(state), reason or None)
-            for channel, state, reason in row["deliveries"] or ()
-        },
+        deliveries={Channel(channel): _delivery(fields) for channel, *fields in row["deliveries"] or ()},
     )
+
+
+def _delivery(fields: Sequence[str | None]) -> Delivery:
+    state, reason, recipient, sender, fingerprint, age, unknown_for = fields
+    known = DeliveryState(state or "")
+    if unknown_for is None:
+        return Delivery(known, reason)
+    trace = None
+    if recipient is not None and sender is not None and fingerprint is not None:
+        trace = Trace(recipient, sender, fingerprint, timedelta(seconds=float(age or 0)))
+    return Delivery(known, reason, Doubt(timedelta(seconds=float(unknown_for)), trace))
 
 
 RENEW = """

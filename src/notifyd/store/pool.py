@@ -21,6 +21,9 @@ T = TypeVar("T")
 STATEMENT_TIMEOUT = 15.0
 """Seconds that a statement may take before its connection is given up."""
 
+CANCEL_TIMEOUT = 2.0
+"""Seconds that the server has to confirm that a statement was cancelled; its connection is closed otherwise."""
+
 OUTAGE_PAUSE = 0.5
 """Seconds between two tries while the database is away."""
 
@@ -63,7 +66,7 @@ class Store:
         Args:
             sql: A statement with the placeholders of `Table.bind`.
             args: Its parameters.
-            timeout: Seconds, the wait for a free connection included twice over.
+            timeout: Seconds to get a free connection, and seconds for the answer.
 
         Raises:
             DatabaseUnavailable: No connection, or no answer in time. Whether the statement was carried out is unknown.
@@ -71,9 +74,14 @@ class Store:
         """
         bound = self._bound.get(sql) or self._bound.setdefault(sql, self.table.bind(sql))
         try:
-            async with self._pool.acquire(timeout=timeout) as connection:
+            connection = await self._pool.acquire(timeout=timeout)
+            try:
                 return await connection.fetch(bound, *args, timeout=timeout)
+            finally:
+                await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
         except AWAY as error:
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # demoted: its other connections stand as well
+                await self._pool.expire_connections()
             raise DatabaseUnavailable.because(error) from error
         except NOT_MIGRATED as error:
             raise TableUnusable(f"{error}; run `notifyd migrate`, and the GRANTs that it prints") from error

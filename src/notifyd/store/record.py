@@ -173,14 +173,14 @@ def _verdict_columns(verdicts: Sequence[VerdictRecord]) -> list[list[object]]:
 def _columns(verdict: Verdict) -> tuple[State, str | None, timedelta, bool, str | None]:
     now = timedelta()
     match verdict:
-        case Done(note):
-            return State.COMPLETED, note, now, True, None
+        case Done(note, spent):
+            return State.COMPLETED, note, now, spent, None
         case Bury(reason, spent):
             return State.FAILED, reason, now, spent, None
         case Cancel(reason):
             return State.CANCELLED, reason, now, True, None
-        case Hold(reason):
-            return State.HELD, reason, now, True, None
+        case Hold(reason, spent):
+            return State.HELD, reason, now, spent, None
         case Defer(delay, spent, reason, None) if delay <= now:
             return State.PENDING, reason, now, spent, None
         case Defer(delay, spent, reason, waits_for):

@@ -22,10 +22,11 @@ with expired as materialized (
     delete from notifyd.leases l using expired where l.job_key = expired.job_key
     returning expired.*
 ), doubted as (
-    update notifyd.deliveries d
-    set state = 'unknown', settled_at = now(), reason = 'the daemon stopped after the message may have left'
+    update notifyd.deliveries d -- a receipt that came before the outcome proves the message
+    set state = case when receipt is null then 'unknown' else 'sent' end, settled_at = now(),
+        reason = case when receipt is null then 'the daemon stopped after the message may have left' end
     from gone where d.job_key = gone.job_key and d.lease_id = gone.lease_id and d.state = 'intended'
-    returning d.job_key, d.channel
+    returning d.job_key, d.channel, d.state
 ), back as (
     update {table} j set status = 'pending', updated_at = {updated_now}
     from gone where j.id = gone.job_id::{id_type} and coalesce(j.status, '') = 'processing'
@@ -34,7 +35,7 @@ with expired as materialized (
         coalesce(j.max_attempts, 3) as max_attempts
 )
 select job_id, daemon, salon_id, type, attempts, max_attempts,
-    array(select channel from doubted where doubted.job_key = back.job_key) as unknown
+    array(select channel from doubted where doubted.job_key = back.job_key and state = 'unknown') as unknown
 from back
 """
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryFile
 
 import anyio.to_thread
 
-from notifyd.model.message import Email, Message, Receipt
-from notifyd.model.outcome import Paused, Permanent, SendError
+from notifyd.model.message import Email, Message
+from notifyd.model.outcome import Paused, Permanent, SendError, Sent
 from notifyd.transports.mime import compose
 
 _SENDER = "notifyd@outbox.invalid"  # RFC 6761: nobody's
@@ -29,7 +29,7 @@ class FolderTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Sent:
         """Write one message, in whole or not at all.
 
         Returns:
@@ -46,7 +46,7 @@ class FolderTransport:
             await anyio.to_thread.run_sync(self._write, name, content)
         except OSError as exc:
             raise SendError(Paused(f"the folder cannot be written: {exc.strerror}", loud=True)) from None
-        return Receipt(name)
+        return Sent(name)
 
     async def prove(self) -> str:
         """Make the folder, if it is not there, and write an empty file that is taken away again.

@@ -1,6 +1,7 @@
 """A transport that accepts everything and forgets it: for measuring, and for trying a set-up out."""
 
-from notifyd.model.message import Message, Receipt
+from notifyd.model.message import Message
+from notifyd.model.outcome import Sent
 
 
 class NullTransport:
@@ -12,9 +13,9 @@ class NullTransport:
 
     sender = ""
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Sent:
         """Accept the message; the receipt is made of its job and channel."""
-        return Receipt(f"null:{message.key}.{message.channel}")
+        return Sent(f"null:{message.key}.{message.channel}")
 
     async def prove(self) -> str:
         """There is nothing to reach."""

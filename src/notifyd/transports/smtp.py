@@ -11,8 +11,8 @@ from typing import Self
 
 import aiosmtplib
 
-from notifyd.model.message import Email, Message, Receipt
-from notifyd.model.outcome import Permanent, SendError
+from notifyd.model.message import Email, Message
+from notifyd.model.outcome import Permanent, SendError, Sent
 from notifyd.transports.mime import Letter, compose
 from notifyd.transports.smtp_codes import Phase, classify
 from notifyd.transports.smtp_pool import SmtpPool
@@ -45,7 +45,7 @@ class SmtpTransport:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.close()
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Sent:
         """Hand one e-mail to the mail server.
 
         Returns:
@@ -60,7 +60,7 @@ class SmtpTransport:
         except ValueError as exc:
             raise SendError(Permanent(str(exc))) from None
         async with self._pool.slots:
-            return Receipt(_provider_id(await self._send(letter)))
+            return Sent(_provider_id(await self._send(letter)))
 
     async def prove(self) -> str:
         """Connect, encrypt and log in as for an e-mail, and send none.

@@ -15,6 +15,7 @@ from enum import StrEnum
 from aiosmtplib import SMTPNotSupported, SMTPResponseException
 
 from notifyd.model.outcome import Failure, Paused, Permanent, Retryable, Suppress, Unknown
+from notifyd.model.smtp_status import WORDS
 
 _A_MINUTE = 60.0  # grey-listing lets nobody in sooner; RFC 5321, 4.5.4.1 asks for more, and the backoff gives it
 _AN_HOUR = 3600.0
@@ -36,7 +37,7 @@ class _Row:
 
     Attributes:
         signal: Matched against "<code> <enhanced code> <text>" from its beginning; the enhanced code may be missing.
-        words: What the reason says unless `_DETAILS` has better.
+        words: What the reason says unless `WORDS` has better.
         outcome: What it comes to, given the reason.
         phases: Where the row holds.
     """
@@ -87,27 +88,6 @@ _TABLE = (
 )
 _COMPILED = tuple((re.compile(row.signal, re.IGNORECASE | re.DOTALL), row) for row in _TABLE)
 
-_DETAILS = {
-    "1.1": "mailbox does not exist",
-    "1.2": "domain does not exist",
-    "1.3": "address is malformed",
-    "1.6": "mailbox has moved and left no address",
-    "1.7": "sender's address is malformed",
-    "1.8": "sender's domain does not exist",
-    "1.10": "domain accepts no mail",
-    "2.0": "mailbox is not available",
-    "2.1": "mailbox is not taking mail",
-    "2.2": "mailbox is full",
-    "3.2": "mail server is not accepting messages",
-    "3.4": "message is too big",
-    "4.1": "no answer from the recipient's server",
-    "4.2": "bad connection",
-    "7.1": "delivery is not authorised",
-    "7.8": "credentials are invalid",
-    "7.23": "sender failed SPF",
-    "7.26": "sender failed SPF and DKIM",
-    "7.28": "mail flood",
-}
 _CONNECTING: tuple[tuple[type[Exception], str, bool], ...] = (
     (ssl.SSLCertVerificationError, "has a certificate that could not be verified", True),
     (ssl.SSLError, "and we could not agree on TLS", False),
@@ -153,7 +133,7 @@ def _of_reply(code: int, text: str, phase: Phase) -> Failure:
     detail, words = (found[1], found[2]) if found else (None, text)
     status = str(code) if detail is None else f"{code} {code // 100}.{detail}"
     row = next(row for signal, row in _COMPILED if phase in row.phases and signal.match(f"{status} {words}"))
-    return row.outcome(f"{status} {_DETAILS.get(detail or '', row.words)}")
+    return row.outcome(f"{status} {WORDS.get(detail or '', row.words)}")
 
 
 def _of_connecting(exc: Exception) -> Failure:

@@ -1,19 +1,19 @@
-"""SMS by Twilio's official SDK: one POST for one message, never a second.
+"""SMS by Twilio's official SDK: one POST for one message, never a second; and the question what became of one.
 
-It raises `SendError` alone. What was cut off after the request was written is `Unknown`; `find`, which will ask Twilio
-whether it has such a message (by recipient, sender and date), has its place in this file, beside `send`.
+It raises `SendError` alone. What was cut off after the request was written is `Unknown`, and `find` asks Twilio whether
+it has such a message.
 """
 
 from dataclasses import dataclass, field
 from typing import Self
 
-import aiohttp
-from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from notifyd.model.message import Message, Receipt, Sms
-from notifyd.model.outcome import Paused, SendError, Unknown
-from notifyd.transports.twilio_codes import classify
+from notifyd.model.job import Trace
+from notifyd.model.message import Message, Sms
+from notifyd.model.outcome import Paused, SendError, Sent, Unknown
+from notifyd.transports.twilio_codes import ERRORS, classify, classify_inquiry
+from notifyd.transports.twilio_find import find
 from notifyd.transports.twilio_http import TwilioHttpClient, last_headers
 
 __all__ = ["TwilioConfig", "TwilioTransport"]
@@ -26,6 +26,7 @@ class TwilioConfig:
     """How to reach Twilio.
 
     Attributes:
+        callback: Where Twilio reports what became of a message; None asks for no reports.
         sender: A number in E.164 form, an alphanumeric sender, or the SID of a messaging service ("MG…").
         base_url: Where the API is; None means https://api.twilio.com.
         timeout: Seconds to get a connection, and seconds to wait for each piece of the answer; twice that in all.
@@ -38,6 +39,7 @@ class TwilioConfig:
     base_url: str | None
     timeout: float
     connections: int
+    callback: str | None = None
 
 
 class TwilioTransport:
@@ -67,7 +69,7 @@ class TwilioTransport:
     async def __aexit__(self, *_: object) -> None:
         await self._http.close()
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Sent:
         """Hand one SMS to Twilio.
 
         Returns:
@@ -79,13 +81,26 @@ class TwilioTransport:
         assert isinstance(message, Sms)
         last_headers.set({})
         try:
-            created = await self._client.messages.create_async(to=message.to, body=message.body, **self._from)
-        except (TwilioException, aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError) as exc:
-            # the last three are how the SDK stumbles over a yes that is no JSON, or JSON but no object
+            created = await self._client.messages.create_async(
+                to=message.to, body=message.body, **self._from, **self._callback(message)
+            )
+        except ERRORS as exc:
             raise SendError(classify(exc, last_headers.get())) from None
         if not created.sid:
             raise SendError(Unknown("Twilio said yes with an answer that names no message"))
-        return Receipt(created.sid)
+        return Sent(created.sid)
+
+    async def find(self, trace: Trace) -> tuple[str, ...]:
+        """Look for a message that Twilio may have accepted, as `model.message.Inquiry` has it.
+
+        Raises:
+            SendError: if Twilio cannot be asked now.
+        """
+        last_headers.set({})
+        try:
+            return await find(self._client.messages, trace)
+        except ERRORS as exc:
+            raise SendError(classify_inquiry(exc, last_headers.get())) from None
 
     async def prove(self) -> str:
         """Fetch the account: Twilio knows it, takes the token, and has not closed or suspended it.
@@ -96,8 +111,14 @@ class TwilioTransport:
         last_headers.set({})
         try:
             account = await self._client.api.v2010.accounts(self._config.account_sid).fetch_async()
-        except (TwilioException, aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError) as exc:
+        except ERRORS as exc:
             raise SendError(classify(exc, last_headers.get())) from None
         if account.status != "active":
             raise SendError(Paused(f"account is {account.status}", loud=True))
         return "Twilio knows the account, and takes the token"
+
+    def _callback(self, message: Sms) -> dict[str, str]:
+        """Return the address for reports; its query comes back with each, and says which send it is about."""
+        if self._config.callback is None:
+            return {}
+        return {"status_callback": f"{self._config.callback}?delivery={message.key}.{message.lease_id}"}

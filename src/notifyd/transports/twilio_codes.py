@@ -9,8 +9,12 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.http.response import Response
 
-from notifyd.model.outcome import Failure, Paused, Permanent, Suppress, Unknown
+from notifyd.model.outcome import Failure, Paused, Permanent, Retryable, Suppress, Unknown
+
+ERRORS = (TwilioException, aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError)
+"""What a call of the SDK raises; the last three are how it stumbles over a yes that is no JSON, or no object."""
 
 _TOO_MANY = 429
 _SERVER_ERROR = 500
@@ -76,6 +80,23 @@ def classify(exc: Exception, headers: Mapping[str, str]) -> Failure:
     if isinstance(exc, TwilioRestException | TwilioServiceException):
         return _of_answer(exc.status, exc.code, retry_after(headers))
     return next(outcome for kind, outcome in _WITHOUT_A_NO if isinstance(exc, kind))
+
+
+def classify_inquiry(exc: Exception, headers: Mapping[str, str]) -> Failure:
+    """Return what an error means that came instead of a list: a pause, or a question to be asked again.
+
+    Args:
+        exc: What was raised. The SDK wraps a refusal to list in a bare error that holds the response.
+        headers: Those of the response, empty if there was none.
+    """
+    response = exc.args[1] if isinstance(exc, TwilioException) and len(exc.args) > 1 else None
+    if isinstance(response, Response):
+        outcome = _of_answer(response.status_code, None, retry_after(headers))
+        why = f"HTTP {response.status_code}"
+    else:
+        outcome = classify(exc, headers)
+        why = "no answer in time" if isinstance(exc, TimeoutError) else "no list came"
+    return outcome if isinstance(outcome, Paused) else Retryable(f"Twilio could not be asked: {why}")
 
 
 def _of_answer(status: int, code: int | None, wait: float | None) -> Failure:

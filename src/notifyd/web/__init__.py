@@ -1,1 +1,1 @@
-"""HTTP: reads, and shows. It never writes, never waits on the engine, and the engine never waits on it."""
+"""HTTP: reads, and shows. Its only writes are signed receipts; it never waits on the engine, nor the engine on it."""

@@ -75,6 +75,8 @@ def _of_process(vitals: Vitals, now: float, database_up: bool) -> Iterator[Metri
     yield _counter("claimed", "Attempts begun.", vitals.claimed_total)
     yield _counter("settled", "Jobs settled, by the state given.", _by(vitals.settled_total), "status")
     yield _counter("outcomes", "What sends came to.", vitals.outcomes_total.items(), "channel", "outcome")
+    yield _counter("inquiries", "What providers said of messages in doubt.", _by(vitals.inquiries_total), "answer")
+    yield _counter("receipts", "What was heard of messages.", vitals.receipts_total.items(), "channel", "result")
     yield _counter("wakes", "Wakes of the claim loop.", _by(vitals.wakes_total), "source")
     yield _counter("leases_lost", "Jobs taken out of our hands before they were settled.", vitals.leases_lost_total)
     yield _counter("rescued", "Jobs taken back from an expired lease.", vitals.rescued_total)

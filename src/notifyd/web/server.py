@@ -13,13 +13,14 @@ from notifyd import log
 from notifyd.store.pool import Store
 from notifyd.vitals import Vitals
 from notifyd.web.guard import Guard
+from notifyd.web.receipts import PATH, Receipts
 from notifyd.web.routes import Routes
 
 SHUTDOWN = 1.0
 """Seconds; aiohttp waits this long twice before it cuts requests off, and its own 60 would hold a stop up."""
 
-LARGEST_BODY = 4096
-"""Bytes. Nothing here reads a body."""
+LARGEST_BODY = 16_384
+"""Bytes. A callback of Twilio's has about one thousand, and nothing else has a body."""
 
 
 class AddressUnavailable(Exception):  # noqa: N818 - the state of the machine, in the words of the journal
@@ -43,15 +44,22 @@ class HttpConfig:
     poll_interval: float = 5.0
 
 
-def application(config: HttpConfig, store: Store, vitals: Vitals) -> web.Application:
+def application(config: HttpConfig, store: Store, vitals: Vitals, receipts: Receipts | None = None) -> web.Application:
     """Put guard and routes together."""
     app = web.Application(middlewares=[Guard(config.token).check], client_max_size=LARGEST_BODY)
     app.add_routes(Routes(store, vitals, config.poll_interval).table())
+    if receipts is not None:
+        app.router.add_post(PATH, receipts.twilio)
     return app
 
 
 async def serve(
-    config: HttpConfig, store: Store, vitals: Vitals, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED
+    config: HttpConfig,
+    store: Store,
+    vitals: Vitals,
+    receipts: Receipts | None = None,
+    *,
+    task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; reports the port as started once it is bound.
 
@@ -59,13 +67,14 @@ async def serve(
         config: Where and for whom.
         store: The database, on connections whose plans are the planner's.
         vitals: What the engine writes.
+        receipts: Takes the provider's callbacks; None where there are none.
         task_status: Of the task group that starts it.
 
     Raises:
         AddressUnavailable: It cannot bind.
     """
     runner = web.AppRunner(
-        application(config, store, vitals), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN
+        application(config, store, vitals, receipts), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN
     )
     await runner.setup()
     try:
