@@ -100,6 +100,16 @@ def test_defaults_of_the_interface(configuration: Configuration) -> None:
     assert expected == {key: getattr(settings, key) for key in expected}
 
 
+@pytest.mark.parametrize("end", ["", "/", "/receipts/twilio"])
+def test_the_public_address(configuration: Configuration, end: str) -> None:
+    """The public address may be written with our own path or without it, and with a path of the proxy's before it."""
+    assert configuration.load().receipts_url is None
+    configuration.file(f'public_url = "https://example.com/notifyd{end}"')
+    settings = configuration.load()
+    assert "https://example.com/notifyd" == settings.receipts_origin
+    assert "https://example.com/notifyd/receipts/twilio" == settings.receipts_url
+
+
 def test_environment_wins_over_credentials_over_file(configuration: Configuration) -> None:
     """The strongest source that names a key decides."""
     configuration.file('smtp_password = "file"\ntwilio_auth_token = "file"\nhttp_token = "file"\nlease = 7')
@@ -190,6 +200,10 @@ def test_durations_that_make_no_sense(configuration: Configuration, written: str
         ('twilio_account_sid = "SK0123456789abcdef0123456789abcdef"', "must be AC and 32 hexadecimal digits"),
         ('twilio_from = "0171 1234567"', "must be a number in E.164 form"),
         ('twilio_base_url = "ftp://api.twilio.com"', "must look like https://api.twilio.com"),
+        ('public_url = "notify.example.com"', "must look like https://notify.example.com"),
+        ('public_url = "http://notify.example.com"', "plain http would show your clients' numbers"),
+        ('public_url = "https://notify.example.com/?a=b"', "must hold no user, password, query or fragment"),
+        ('unknown_sms = "ask"', "must be one of"),
         ('twilio_base_url = "http://api.twilio.com"', "must be https"),
         (f'twilio_base_url = "https://u:{SECRET}@api.twilio.com"', "must hold no user"),
         ('templates_dir = "/nowhere/at/all"', "names no directory"),

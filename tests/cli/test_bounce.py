@@ -107,6 +107,14 @@ async def test_files(
     assert 0 == notifyd("bounce", "delayed", "full", DATABASE_URL=database).code
 
 
+async def test_an_odd_id(pipe: Pipe, database: str, store: Store, connection: asyncpg.Connection) -> None:
+    """An id that could forge a line, or turn a terminal's head, is spelled out."""
+    odd = await claimed(store, connection, id="x\r\n-: written down\x1b[2J")
+    await complete(store, odd)
+    answer = pipe(bounce(odd.key, RECIPIENT, action="delayed"), database=database)
+    assert (0, r"-: written down: job 'x\r\n-: written down\x1b[2J': accepted" + "\n") == (answer.code, answer.out)
+
+
 async def test_as_json(notifyd: CommandLine, tmp_path: Path, database: str, job: Job) -> None:
     """`--json` tells the same to scripts, and no address."""
     (tmp_path / "ours").write_bytes(bounce(job.key, RECIPIENT))

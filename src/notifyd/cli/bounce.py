@@ -126,11 +126,12 @@ def _told(message: _Message) -> str:
     receipt, heard = message.receipt, message.heard
     if receipt is None or heard is None:
         return f"not a bounce of ours: {message.reason}"
-    if heard.result is Received.STRAY:
+    if heard.job_id is None:
         return f"{_RESULTS[heard.result]}: job key {receipt.key}: {_STRAY}"
+    job = heard.job_id if heard.job_id.isprintable() else ascii(heard.job_id)  # any text may be an id
     reason = f", {receipt.reason}" if receipt.reason else ""
     after = "; not written to again" if receipt.suppress else ""
-    return f"{_RESULTS[heard.result]}: job {heard.job_id}: {receipt.state}{reason}{after}"
+    return f"{_RESULTS[heard.result]}: job {job}: {receipt.state}{reason}{after}"
 
 
 def _document(message: _Message) -> dict[str, object]:

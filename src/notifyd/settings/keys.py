@@ -194,7 +194,7 @@ class Settings(BaseSettings):
         "they are signed with the auth token.",
         examples=["0123456789abcdef0123456789abcdef"],
     )
-    public_url: values.ApiUrl | None = Field(
+    public_url: values.PublicUrl | None = Field(
         None,
         description="Where Twilio reaches this daemon's HTTP address, through a proxy of yours that forwards "
         "`/receipts/twilio`. With it every SMS asks for delivery receipts.",

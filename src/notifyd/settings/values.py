@@ -98,15 +98,18 @@ def _sender(value: str) -> str:
     return value
 
 
-def _api_url(value: str) -> str:
-    url = _split(value)
-    if url is None or url.scheme not in {"http", "https"} or not url.hostname:
-        raise ValueError("must look like https://api.twilio.com")
-    if url.username or url.password or url.query or url.fragment:
-        raise ValueError("must hold no user, password, query or fragment")
-    if url.scheme == "http" and not is_loopback(url.hostname):
-        raise ValueError("must be https: plain http would show the auth token to everybody on the way")
-    return value.rstrip("/")
+def _url(example: str, at_risk: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        url = _split(value)
+        if url is None or url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError(f"must look like {example}")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("must hold no user, password, query or fragment")
+        if url.scheme == "http" and not is_loopback(url.hostname):
+            raise ValueError(f"must be https: plain http would show {at_risk} to everybody on the way")
+        return value.rstrip("/")
+
+    return check
 
 
 def _split(url: str) -> SplitResult | None:
@@ -158,7 +161,8 @@ PortOrAny = Annotated[int, Field(ge=0, le=65535)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
 AccountSid = Annotated[str, AfterValidator(_account_sid)]
 Sender = Annotated[str, AfterValidator(_sender)]
-ApiUrl = Annotated[str, AfterValidator(_api_url)]
+ApiUrl = Annotated[str, AfterValidator(_url("https://api.twilio.com", "the auth token"))]
+PublicUrl = Annotated[str, AfterValidator(_url("https://notify.example.com", "your clients' numbers"))]
 Directory = Annotated[Path, AfterValidator(_directory)]
 Region = Annotated[str, AfterValidator(_region)]
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer)]
