@@ -37,8 +37,9 @@ def test_the_example_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("DATABASE_URL", raising=False)
     text = re.sub(r"(?m)^#(?=\w+ = )", "", (ROOT / "config" / "notifyd.toml").read_text())
     for key in ("templates_dir", "bounce_dir"):  # these must exist
-        (example,) = Settings.model_fields[key].examples or ()
-        text = text.replace(str(example), str(tmp_path))
+        examples = Settings.model_fields[key].examples
+        assert examples
+        text = text.replace(examples[0], str(tmp_path))
     path = tmp_path / "notifyd.toml"
     path.write_text(text)
     settings = load(path, Need.SENDING)

@@ -227,7 +227,7 @@ async def test_an_unknown_address(database: str) -> None:
 
 
 async def test_the_description_names_every_address(database: str) -> None:
-    """/openapi.json describes exactly what is served, but for the page's own files; receipts are served where wanted."""
+    """/openapi.json describes what is served, receipts included, and nothing else but for the page's own files."""
     async with served(database) as house:
         described = (await get(house, "/openapi.json"))[1]["paths"]
     assert {*PATHS, "/receipts/twilio"} - {"/page.css", "/page.js"} == set(described)
