@@ -3,19 +3,19 @@
 import asyncpg
 
 from support.databases import Databases
-from support.proxy import SilentProxy
+from support.proxy import Proxy
 from support.waiting import until
 from support.world import World
 
 
-def _through(proxy: SilentProxy, dsn: str, port: int) -> str:
+def _through(proxy: Proxy, dsn: str, port: int) -> str:
     return dsn.replace(f":{port}/", f":{proxy.port}/")
 
 
 async def test_a_listen_connection_that_falls_silent_is_replaced(world: World, databases: Databases) -> None:
     """Half-open LISTEN connection: found by its probe within fifteen seconds, replaced, and wakes again at once."""
     port = databases.cluster.port
-    async with SilentProxy(port) as proxy:
+    async with Proxy(port) as proxy:
         with world.daemon(listen_url=_through(proxy, world.dsn, port), poll_interval=3600) as daemon:
             await daemon.wait_for_event("listen.ready")
             assert (await world.settled(await world.insert(), timeout=5))["status"] == "completed"

@@ -33,7 +33,7 @@ def test_help_names_every_verb() -> None:
     """Somebody who asks for help learns all that it can do, without an installation."""
     done = run("help")
     assert 0 == done.returncode
-    for verb in ("demo", "notifyd", "test", "check", "bench", "lock"):
+    for verb in ("demo", "notifyd", "test", "check", "bench", "chaos", "lock"):
         assert f"./run {verb}" in done.stdout
 
 
