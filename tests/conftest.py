@@ -11,6 +11,8 @@ from notifyd.demo.postgres import Cluster
 from support.databases import Databases, private_cluster
 from support.world import World, open_world
 
+pytest_plugins = ["crash.plugin"]
+
 _SERVERS = {"databases", "restartable", "scratch", "durable"}  # fixtures that lead to a PostgreSQL server
 
 settings.register_profile("small", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
