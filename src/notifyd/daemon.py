@@ -26,6 +26,7 @@ from notifyd.engine.health import tell_systemd
 from notifyd.engine.leases import Leases
 from notifyd.engine.wake import Wake
 from notifyd.engine.workshop import Workshop
+from notifyd.model import address
 from notifyd.model.job import Channel, Job, State
 from notifyd.model.receipt import Receipt
 from notifyd.model.retry import RetryPolicy
@@ -63,6 +64,7 @@ def run(settings: Settings) -> int:
         ExceptionGroup: of `store.connect.REFUSED`: the database turns us down.
     """
     log.setup(settings.log_level, settings.log_format)
+    address.load()
     gc.freeze()  # what was imported stays: the collector need not look at it again and again
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:

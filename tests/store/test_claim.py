@@ -16,7 +16,21 @@ from notifyd.store.migrate import migrate
 from notifyd.store.pool import Store, open_store
 from notifyd.store.record import VerdictRecord, record
 from store.shapes import SHAPES, TABLE, connected
-from store.steps import EMAIL, LEASE, SMS, claimed, complete, count, go_ahead, let_expire, row, send, settle, take
+from store.steps import (
+    EMAIL,
+    LEASE,
+    SMS,
+    claimed,
+    complete,
+    count,
+    go_ahead,
+    let_expire,
+    rescue_all,
+    row,
+    send,
+    settle,
+    take,
+)
 from support.databases import Databases
 from support.jobs import insert_job, payload
 
@@ -167,11 +181,16 @@ async def test_other_states_are_left_alone(store: Store, connection: asyncpg.Con
 
 
 async def test_a_live_lease_protects(store: Store, connection: asyncpg.Connection) -> None:
-    """A row that the booking system made pending again is not handed out while somebody may still be sending it."""
+    """A row that the booking system made pending again is handed out when a rescue has ended its lease, not before.
+
+    So what the lease's holder was about to send is in doubt by then, and no lease is ever written over.
+    """
     job = await claimed(store, connection)
     await connection.execute("update notification_jobs set status = 'pending'")
     assert [] == await take(store)
     await let_expire(connection)
+    assert [] == await take(store)
+    await rescue_all(store)
     (again,) = await take(store, daemon="two")
     assert (job.id, 1) == (again.id, await count(connection, "leases"))
     assert again.lease_id != job.lease_id

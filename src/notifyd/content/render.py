@@ -1,7 +1,7 @@
 """A job and its facts rendered into the message of one channel, by the templates of its type.
 
 Templates run in a sandbox and are compiled once. Every value they print is checked on its way out: what is no text for
-a customer is a fault, never a message. Raises nothing but `Fault`.
+a customer is a fault, never a message. Raises `Fault`, and OSError where a template cannot be read now.
 """
 
 import math
@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import assert_never
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, Template, Undefined
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifyd.content.blame import Unfit, blame
@@ -129,7 +129,9 @@ class Renderer:
             return (self._templates.get(template) or self._compiled(template)).render(names)
         except Fault:
             raise
-        except Exception as error:  # noqa: BLE001 - a template is a program of the operator's: it may raise anything
+        except Exception as error:  # a template is a program of the operator's: it may raise anything
+            if isinstance(error, OSError) and not isinstance(error, TemplateNotFound):
+                raise  # a file that cannot be read now is not the template's fault
             raise blame(error, template, self._folders) from None
 
     def _compiled(self, template: str) -> Template:

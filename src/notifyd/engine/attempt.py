@@ -5,6 +5,8 @@ sent on every channel that is still owed, and settled by one verdict. Nothing he
 what cannot be settled (the process dies) is rescued from its expired lease.
 """
 
+from datetime import timedelta
+
 import anyio
 
 from notifyd import log
@@ -25,6 +27,9 @@ from notifyd.store.record import Record, Settled, VerdictRecord
 LAST_WORDS = 5.0
 """Seconds that an attempt cut off by a stop has to write down what it came to."""
 
+HINDERED_PAUSE = timedelta(seconds=5)
+"""How long a job is put off, unspent, that this machine could not handle."""
+
 LOCKED_PAUSE = 0.5
 """Seconds between two tries to settle a row that a transaction of the booking system holds."""
 
@@ -37,6 +42,9 @@ async def attempt(job: Job, shop: Workshop) -> None:
     except LeaseLost:
         _lost(job, shop)
         return
+    except OSError as trouble:  # of this machine: no file descriptor is left, a disk cannot be read
+        log.at_most_every(1.0, "job.hindered", **about(job), reason=str(trouble), next="put off unspent")
+        verdict = Defer(HINDERED_PAUSE, spent=False, reason="this machine could not open what the job needs")
     except Exception as bug:  # noqa: BLE001 - one job's bug must not harm its neighbours
         log.exception("job.bug", bug, **about(job))
         failed = owed(job, shop.outlets, shop.rules)

@@ -39,6 +39,8 @@ async def deliver(job: Job, booking: Booking, channel: Channel, shop: Workshop) 
         message = shop.render(job, booking, channel)
     except Fault as fault:
         return Permanent(str(fault))
+    except OSError as trouble:  # of this machine: no file descriptor is left, say
+        return Paused(f"a template cannot be read ({trouble.strerror})", retry_after=5.0, whole_channel=False)
     if refused := await outlet.enter():
         return refused
     try:

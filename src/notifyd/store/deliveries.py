@@ -69,6 +69,7 @@ with asked as (
             intended_at = now(), settled_at = excluded.settled_at,
             receipt = null, receipt_code = null, receipt_at = null
         where d.state in ('intended', 'retrying', 'unknown')
+            or (d.state = 'suppressed' and d.lease_id = excluded.lease_id) -- an earlier try, whose answer was lost
     returning d.lease_id, d.channel, d.reason as suppressed
 )
 select * from written

@@ -21,6 +21,11 @@ with mine as materialized (
     where l.job_key = $1 and l.lease_id = $2 and d.channel = $3
         and d.state in ('intended', 'unknown') and d.lease_id <> l.lease_id
     for key share of l
+), before as materialized ( -- what an earlier try of this very statement wrote, whose answer did not reach us
+    select d.state, d.provider_id
+    from notifyd.leases l join notifyd.deliveries d using (job_key)
+    where l.job_key = $1 and l.lease_id = $2 and d.channel = $3
+        and d.state in ('sent', 'retrying') and d.lease_id <> l.lease_id
 ), twins as materialized ( -- the same text to the same recipient: their messages could be taken for this one
     select d.state, d.provider_id from mine join notifyd.deliveries d using (recipient, fingerprint, channel)
     where d.job_key <> mine.job_key
@@ -41,8 +46,9 @@ with mine as materialized (
     where d.job_key = mine.job_key and d.channel = mine.channel and free.ids = 0 and $5
     returning 1
 )
-select exists (select from mine) as held, (select provider_id from found) as provider_id,
-    exists (select from absent) as absent,
+select exists (select from mine) or exists (select from before) as held,
+    coalesce((select provider_id from found), (select provider_id from before where state = 'sent')) as provider_id,
+    exists (select from absent) or exists (select from before where state = 'retrying') as absent,
     (select ids from free) - (select count(*) from twins where state = 'unknown') as copies
 """
 
@@ -89,8 +95,7 @@ async def prove(store: Store, job: Job, channel: Channel, listed: Sequence[str],
     """Write down what the provider's list means for a delivery in doubt.
 
     The list must have been asked for under the lease that the job is held by: whoever sent one of its messages had
-    committed an intent before, so that this statement sees it. Safe to repeat, although a repetition of one that was
-    carried out finds nothing to do and says `LEASE_LOST`.
+    committed an intent before, so that this statement sees it. Safe to repeat.
 
     Args:
         store: The database.

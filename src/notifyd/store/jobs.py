@@ -18,27 +18,25 @@ LARGEST_PAYLOAD = 1_000_000
 CLAIM = """
 with ready as materialized (
     select id, notifyd.job_key(id::text) as job_key from {table} waiting
-    where (status || '') = 'pending' and not exists (
-        select from notifyd.leases
-        where leases.job_key = notifyd.job_key(waiting.id::text) and leases.expires_at > now()
-    )
+    where (status || '') = 'pending'
+        and not exists (select from notifyd.leases where leases.job_key = notifyd.job_key(waiting.id::text))
     order by updated_at limit $1
     for no key update of waiting skip locked
+), leased as (
+    insert into notifyd.leases (job_key, job_id, daemon, expires_at)
+    select job_key, id::text, $2, now() + $3 from ready
+    on conflict (job_key) do nothing
+    returning job_key, job_id, lease_id
 ), taken as (
     update {table} j
     set status = 'processing', attempts = least(greatest(attempts, 0), 2147483646) + 1, updated_at = {updated_now}
-    from ready where j.id = ready.id
-    returning ready.job_key, nextval('notifyd.lease_ids') as lease_id, j.id::text as id,
+    from leased where j.id = leased.job_id::{id_type}
+    returning leased.job_key, leased.lease_id, leased.job_id as id,
         coalesce(j.salon_id::text, '') as salon_id, coalesce(j.client_id::text, '') as client_id,
         j.appointment_id::text as appointment_id, coalesce(j.type::text, '') as type,
         j.attempts, coalesce(j.max_attempts, 3) as max_attempts,
         case when octet_length(j.payload::text) <= $4 then j.payload::text end as payload,
         {run_at} as run_at, {expires_at} as expires_at
-), leased as (
-    insert into notifyd.leases as mine (job_key, job_id, lease_id, daemon, expires_at)
-    select job_key, id, lease_id, $2, now() + $3 from taken
-    on conflict (job_key) do update
-        set lease_id = excluded.lease_id, daemon = excluded.daemon, expires_at = excluded.expires_at
 )
 select taken.*, now() as now, (
         select array_agg(array[
@@ -57,7 +55,8 @@ async def claim(store: Store, daemon: str, limit: int, lease: timedelta) -> list
     Those go first that have been pending for longest: a job that comes back from waiting stands behind the fresh ones.
 
     One statement: the row locks of SKIP LOCKED last until the status and the lease are written, so that no other
-    daemon can take the same rows. A pending row that somebody still holds a live lease on is not handed out again.
+    daemon can take the same rows. A pending row that somebody has a lease on, be it expired, is not handed out: first a
+    rescue must end the lease, and put in doubt what was about to be sent under it.
 
     Args:
         store: The database.
