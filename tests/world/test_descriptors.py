@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from support.daemon import DaemonProcess
 from support.waiting import until
@@ -33,6 +34,22 @@ async def test_no_descriptors_are_left(world: World) -> None:
         assert [] == daemon.events("job.bug")
     assert JOBS + 1 == len({mail.message_id for mail in world.mail.mails}) == len(world.mail.mails)
     assert JOBS + 1 == len({sms.to for sms in world.twilio.messages}) == len(world.twilio.messages)
+    assert 1 == await world.booking.fetchval("select max(attempts) from notification_jobs")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_no_descriptors_are_left_for_files(world: World, known: bool) -> None:
+    """Templates, zones and tables of numbers are read when they are first needed: such jobs are put off, unspent."""
+    with world.daemon(poll_interval=0.5) as daemon:
+        await daemon.wait_for_event("listen.ready")
+        if known:  # all but the templates
+            assert "completed" == (await world.settled(await world.insert(type="reminder_2h")))["status"]
+        usual = _limit(daemon, FEWEST)
+        await world.insert_many(JOBS)
+        await daemon.wait_for_event("job.scheduled", type="booking_confirmation")
+        _limit(daemon, usual)
+        assert {"completed": JOBS + known} == await world.all_settled(60)
+    assert (JOBS + known, JOBS + known) == (len(world.mail.mails), len(world.twilio.messages))
     assert 1 == await world.booking.fetchval("select max(attempts) from notification_jobs")
 
 
