@@ -17,6 +17,7 @@ _SERVERS = {"databases", "restartable", "scratch", "durable"}  # fixtures that l
 
 settings.register_profile("small", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("large", settings.get_profile("small"), max_examples=1_000)
+settings.register_profile("interleavings", settings.get_profile("small"), max_examples=10_000)  # tests/interleavings
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("large" if os.environ.get("CI") == "true" else "small"))
 
 

@@ -6,7 +6,7 @@ No checks: a row that is not as the benchmark writes it raises anything. A test 
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,9 @@ from notifyd.model.message import Email
 from notifyd.transports.mime import Letter, compose
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
+
+DATE = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
+"""That of every e-mail."""
 
 Data = Mapping[str, Any]
 
@@ -45,7 +48,7 @@ class Content:
         html = self._fill(f"{type_}/email.html", names | {"subject": subject})
         key = hashlib.sha256(job_id.encode()).hexdigest()[:32]
         to, salon, reply_to = data["clientEmail"], data["salonName"], data["salonEmail"]
-        email = Email(JobId(job_id), key, to, data["clientName"], salon, reply_to, subject, text, html)
+        email = Email(JobId(job_id), key, to, data["clientName"], salon, reply_to, subject, text, html, DATE)
         return compose(email, self._sender)
 
     def sms(self, type_: str, data: Data) -> str:

@@ -6,6 +6,7 @@ It is loaded with every run of the tests, and stays out of the way unless the su
 import json
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the directory that all workers write their results into."""
     given = getattr(config, "workerinput", {}).get("crash")
-    config.stash[_shared] = Path(given or tempfile.mkdtemp(prefix="notifyd-crash-"))
+    config.stash[_shared] = Path(given or Path(tempfile.gettempdir(), f"notifyd-crash-{uuid.uuid4()}"))
     config.stash[_summary] = []
 
 
@@ -88,6 +89,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def crash_results(pytestconfig: pytest.Config) -> Path:
     """Give the directory that all workers write their results into."""
+    pytestconfig.stash[_shared].mkdir(exist_ok=True)
     return pytestconfig.stash[_shared]
 
 

@@ -1,6 +1,7 @@
 """What the tests of the transports share: a message of each kind, transports for a stand-in, and sends as values."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from notifyd.demo.mail_sink import MailSink
@@ -24,6 +25,7 @@ EMAIL = Email(
     subject="Your appointment",
     text="See you on Friday.\n",
     html="<p>See you on Friday.</p>\n",
+    date=datetime(2026, 11, 24, 14, 30, tzinfo=UTC),
 )
 SMS = Sms(job_id=JobId("job-1"), key=KEY, lease_id=LeaseId(7), to="+4915112345678", body="See you on Friday.")
 

@@ -1,7 +1,8 @@
 """The wall clock of the daemon's machine is a day off, and jumps: it decides nothing, the database's does."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ async def test_a_wrong_clock_changes_nothing(world: World, tmp_path: Path, offse
     arrived = {mail.envelope_to[0].partition("@")[0]: mail.arrived - began for mail in world.mail.mails}
     assert {"slow", "again", "later", "soon"} == set(arrived)
     assert 4 == len(world.mail.mails)
+    dates = [parsedate_to_datetime(mail.message["Date"]).replace(tzinfo=UTC) for mail in world.mail.mails]
+    assert all(abs(date - now) < timedelta(minutes=5) for date in dates), "the readers see the true time"
     assert 2 * LEASE < arrived["slow"]
     assert RETRY_BASE / 2 < arrived["again"] < 15
     assert 1.5 < arrived["later"] < 15

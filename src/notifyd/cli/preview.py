@@ -50,7 +50,7 @@ def preview(
         if shown.email is None:
             raise Explained("there is no e-mail among the messages, so no HTML to write")
         html.write_text(shown.email.html, encoding="utf-8")
-    typer.echo(json.dumps(_as_json(shown)) if as_json else _told(shown))
+    typer.echo(json.dumps(_as_json(shown), default=str) if as_json else _told(shown))
 
 
 def _narrowed(whole: Preview, channel: Channel | None) -> Preview:

@@ -114,6 +114,7 @@ class Renderer:
             subject=without_encoded_words(subject),
             text=body,
             html=self._fill(f"{kind.name}/{HTML}" if kind.has_html else _HTML_FROM_TEXT, names),
+            date=job.now,
         )
 
     def _sms(self, kind: Kind, names: dict[str, object], job: Job, booking: Booking) -> Sms:

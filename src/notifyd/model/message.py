@@ -1,6 +1,7 @@
 """What is sent, and what a transport is."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from notifyd.model.job import Channel, JobId, LeaseId, Trace
@@ -19,6 +20,7 @@ class Email:
         to_name: The recipient's display name, may be empty.
         from_name: The salon's name, shown beside the sender's address; may be empty.
         reply_to: The salon's address, where it has one.
+        date: When it is written, by the database's clock.
     """
 
     job_id: JobId
@@ -30,6 +32,7 @@ class Email:
     subject: str
     text: str
     html: str
+    date: datetime
 
     @property
     def channel(self) -> Channel:
