@@ -290,10 +290,10 @@ def test_a_line_is_cheap(tmp_path: Path) -> None:
 
 
 def _microseconds_per_line(lines: int = 2_000) -> float:
-    start = time.perf_counter()
+    start = time.process_time()  # what it costs, however busy the machine is
     for _ in range(lines):
         log.info("job.completed", job="clx1234567890", salon="salon_42", type="reminder_2h", attempt="1/3", ms=12)
-    return (time.perf_counter() - start) / lines * 1e6
+    return (time.process_time() - start) / lines * 1e6
 
 
 def test_every_event_is_documented() -> None:

@@ -31,6 +31,8 @@ def lived() -> Vitals:
     vitals.settled_total["completed"] += 5
     vitals.outcomes_total["email", "sent"] += 4
     vitals.wakes_total["notify"] += 8
+    vitals.inquiries_total["found"] += 2
+    vitals.receipts_total["sms", "applied"] += 3
     vitals.pauses["sms"] = 'refused: "x"\n'
     return vitals
 
@@ -68,6 +70,8 @@ def samples(stats: Stats | None, vitals: Vitals) -> dict[tuple[str, ...], float]
         (("notifyd_settled_total", "completed"), 5.0),
         (("notifyd_outcomes_total", "email", "sent"), 4.0),
         (("notifyd_wakes_total", "notify"), 8.0),
+        (("notifyd_inquiries_total", "found"), 2.0),
+        (("notifyd_receipts_total", "sms", "applied"), 3.0),
         (("notifyd_purged_total",), 0.0),
     ],
 )

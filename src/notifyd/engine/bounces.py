@@ -159,12 +159,9 @@ def _complain(path: Path, error: OSError) -> None:
 
 
 def _tell(receipt: Receipt, heard: Heard) -> None:
-    say = log.debug if heard.result is Received.KNOWN else log.info
-    say(
-        "bounce.received",
-        job=heard.job_id,
-        state=receipt.state.value,
-        code=receipt.code,
-        reason=receipt.reason,
-        what="this address is not written to again" if receipt.suppress else None,
-    )
+    fields = {"job": heard.job_id, "state": receipt.state.value, "code": receipt.code, "reason": receipt.reason}
+    if heard.result is Received.KNOWN:
+        log.debug("bounce.received", **fields)
+    else:
+        what = "this address is not written to again" if receipt.suppress else None
+        log.info("bounce.received", **fields, what=what)
