@@ -15,6 +15,7 @@ from chaos.orders import Fate, Order
 from notifyd.model.job import Channel, DeliveryState
 
 _SETTLED = {DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SUPPRESSED}
+_IN_DOUBT = {DeliveryState.INTENDED, DeliveryState.UNKNOWN}
 
 
 class Fault(StrEnum):
@@ -29,6 +30,7 @@ class Fault(StrEnum):
     RENAMED = "e-mail accepted again under another Message-ID"
     NEVER_BOOKED = "accepted, though no such job was ever committed"
     MISRECORDED = "SMS accepted, but the ledger does not call it sent"
+    UNRESOLVED = "the job has ended, and its SMS is still in doubt"
 
 
 LOST = {Fault.UNFINISHED, Fault.VANISHED, Fault.MISSED, Fault.UNSENT}
@@ -54,7 +56,7 @@ class Verdict:
         explained: Copies of e-mails that the ledger called unknown before.
         unknown: Deliveries that were unknown at any time.
         resolved: Those of them that ended settled.
-        called_off: The others whose job was cancelled or deleted meanwhile, so that nobody had to ask any more.
+        called_off: Others, whose job was cancelled or deleted meanwhile, so that nobody had to ask any more.
     """
 
     jobs: int
@@ -64,6 +66,11 @@ class Verdict:
     unknown: int
     resolved: int
     called_off: int
+
+    @property
+    def given_up(self) -> int:
+        """The rest of the unknown ones: e-mails in doubt after their last attempt, which nobody can be asked about."""
+        return self.unknown - self.resolved - self.called_off
 
     def count(self, *faults: Fault) -> int:
         """Return how often these were found: jobs for what was lost, copies for what was doubled."""
@@ -133,7 +140,9 @@ def _of_channel(order: Order, channel: Channel, recorded: str | None, *, arrived
         return Fault.UNSENT
     if recorded != DeliveryState.SENT and arrived and channel is Channel.SMS:
         return Fault.MISRECORDED
-    return Fault.MISSED if order.sturdy and channel in order.due and not arrived else None
+    if order.sturdy and channel in order.due and not arrived:
+        return Fault.MISSED
+    return Fault.UNRESOLVED if recorded in _IN_DOUBT and channel is Channel.SMS else None
 
 
 def _copies(key: Key, arrivals: Sequence[Arrival], doubts: Sequence[float]) -> Iterator[Finding | None]:

@@ -25,7 +25,12 @@ def as_json(outcome: Outcome) -> str:
         "sms_duplicates": verdict.count(Fault.SMS_DOUBLED),
         "email_duplicates": {"explained": verdict.explained, "unexplained": verdict.count(*UNEXPLAINED)},
         "contradictions": _contradictions(verdict),
-        "unknown": {"deliveries": verdict.unknown, "resolved": verdict.resolved, "called_off": verdict.called_off},
+        "unknown": {
+            "deliveries": verdict.unknown,
+            "resolved": verdict.resolved,
+            "called_off": verdict.called_off,
+            "given_up": verdict.given_up,
+        },
         "drain_seconds": outcome.drained,
         "acts": dict(sorted(outcome.acts.items())),
         "failures": list(outcome.failures),
@@ -67,9 +72,10 @@ def _rows(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _contradictions(verdict: Verdict) -> int:
-    return verdict.count(Fault.NEVER_BOOKED, Fault.MISRECORDED)
+    return verdict.count(Fault.NEVER_BOOKED, Fault.MISRECORDED, Fault.UNRESOLVED)
 
 
 def _resolved(verdict: Verdict) -> str:
-    called_off = f", {verdict.called_off:,} called off" if verdict.called_off else ""
-    return f"{verdict.resolved:,} of {verdict.unknown:,}{called_off}"
+    others = {"called off": verdict.called_off, "given up": verdict.given_up}
+    told = "".join(f", {count:,} {words}" for words, count in others.items() if count)
+    return f"{verdict.resolved:,} of {verdict.unknown:,}{told}"

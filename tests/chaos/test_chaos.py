@@ -41,6 +41,8 @@ WELL = Evidence(
 )
 COPY = replace(MAIL, at=30)
 DOUBTED = [Change(9, "job", "email", "intended"), Change(20, "job", "email", "unknown")]
+FEEBLE = replace(ORDER, max_attempts=3)
+IN_DOUBT = {("job", Channel.EMAIL): "sent", ("job", Channel.SMS): "unknown"}
 NOT_SENT = {("job", Channel.EMAIL): "sent", ("job", Channel.SMS): "retrying"}
 
 
@@ -95,6 +97,7 @@ def test_a_run_without_fault_is_called_so() -> None:
         (Fault.RENAMED, replace(WELL, arrivals=[MAIL, TEXT, replace(COPY, mark="<other>")], history=DOUBTED)),
         (Fault.NEVER_BOOKED, replace(WELL, arrivals=[MAIL, TEXT, replace(TEXT, recipient="+12124440001")])),
         (Fault.MISRECORDED, replace(WELL, ledger=NOT_SENT)),
+        (Fault.UNRESOLVED, replace(WELL, orders=[FEEBLE], ledger=IN_DOUBT, arrivals=[MAIL])),
     ],
 )
 def test_the_judge_finds(fault: Fault, evidence: Evidence) -> None:
@@ -113,7 +116,7 @@ def test_what_was_called_off_need_not_arrive() -> None:
     """Cancelled and deleted jobs, and jobs of few attempts that failed, may come to nothing."""
     cancelled = replace(WELL, orders=[replace(ORDER, fate=Fate.CANCELLED)], rows={"job": Row("cancelled", 0)})
     deleted = replace(WELL, orders=[replace(ORDER, fate=Fate.DELETED)], rows={})
-    feeble = replace(WELL, orders=[replace(ORDER, max_attempts=3)], rows={"job": Row("failed", 3, "why")})
+    feeble = replace(WELL, orders=[FEEBLE], rows={"job": Row("failed", 3, "why")})
     for evidence in (cancelled, deleted, feeble):
         assert () == judge(replace(evidence, ledger={}, arrivals=[])).findings
 

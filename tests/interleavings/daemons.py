@@ -68,7 +68,8 @@ class DaemonRules(UpkeepRules):
         step = Step(name, attempt.job.id, attempt.job.lease_id)
         answer = self.do(step, work)
         if twice:
-            assert answer == self.do(step, work)
+            again = self.do(step, work)
+            assert answer == again, f"{step}: {answer}, and when repeated: {again}"
         return answer
 
     @rule(pick=PICK, fate=FATE, twice=TWICE)
