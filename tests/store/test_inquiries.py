@@ -85,6 +85,12 @@ async def test_twins_with_two_messages(store: Store, connection: asyncpg.Connect
     assert Found("SM2", 1) == await ask(store, second, "SM1", "SM2")
 
 
+async def test_a_repetition_counts_the_same_copies(store: Store, connection: asyncpg.Connection) -> None:
+    """The answer to an inquiry whose first answer was lost does not take a twin's message for a copy."""
+    first, _ = await cut_off(store, connection), await cut_off(store, connection)
+    assert [Found("SM1", 1)] * 2 == [await ask(store, first, "SM1", "SM2") for _ in range(2)]
+
+
 async def test_a_twin_under_way_is_waited_for(store: Store, connection: asyncpg.Connection) -> None:
     """While a message with the same text is being handed over, what shows in the list may be that one."""
     job = await cut_off(store, connection)

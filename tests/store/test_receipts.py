@@ -1,6 +1,7 @@
 """What was heard of messages later: forward only, about the right send alone, and what follows from it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from notifyd.model.job import Job
 from notifyd.model.outcome import Permanent, Sent, Suppress, Unknown
 from notifyd.model.receipt import Receipt, ReceiptState
-from notifyd.model.verdict import Done
+from notifyd.model.verdict import Defer, Done
+from notifyd.store.inquiries import Absent, Found, prove
 from notifyd.store.pool import Store
 from notifyd.store.receipts import Received, receive
 from notifyd.store.record import VerdictRecord, record
@@ -24,6 +26,15 @@ async def sent(store: Store, connection: asyncpg.Connection) -> Job:
     await go_ahead(store, job, channel=SMS)
     await record(store, [send(job, Sent("SM1"), SMS), VerdictRecord(job, Done())])
     return job
+
+
+async def twins_in_doubt(store: Store, connection: asyncpg.Connection) -> tuple[Job, Job]:
+    """Return two jobs whose SMS, with the same text, were cut off, and which are pending again."""
+    one, other = await claimed(store, connection), await claimed(store, connection)
+    for job in (one, other):
+        await go_ahead(store, job, channel=SMS)
+        await record(store, [send(job, Unknown("cut"), SMS), VerdictRecord(job, Defer(timedelta(), spent=True))])
+    return one, other
 
 
 async def hear(store: Store, receipts: list[Receipt]) -> list[Received]:
@@ -98,6 +109,23 @@ async def test_it_clears_a_doubt(store: Store, connection: asyncpg.Connection) -
     await record(store, [send(job, Unknown("cut"), SMS)])
     assert [APPLIED] == await hear(store, [heard(job, ACCEPTED)])
     assert {"sms": ("sent", None)} == await ledger(connection, job)
+
+
+async def test_a_message_that_counts_for_another_delivery(store: Store, connection: asyncpg.Connection) -> None:
+    """Two jobs with one text in doubt, and one message: by whatever ways it is heard of, it proves one of them."""
+    lost, accepted = await twins_in_doubt(store, connection)
+    (again,) = [job for job in await take(store) if job.id == lost.id]
+    assert Found("SM1", 0) == await prove(store, again, SMS, ["SM1"], grace_passed=False)
+    assert [KNOWN] == await hear(store, [heard(accepted)])
+    assert ("sent", "unknown") == tuple([(await ledger(connection, job))["sms"][0] for job in (lost, accepted)])
+
+
+async def test_a_receipt_proves_like_an_inquiry(store: Store, connection: asyncpg.Connection) -> None:
+    """The other way round: what a receipt has proved is no proof for an inquiry about a message with the same text."""
+    lost, accepted = await twins_in_doubt(store, connection)
+    assert [APPLIED] == await hear(store, [heard(accepted)])
+    (again,) = [job for job in await take(store) if job.id == lost.id]
+    assert isinstance(await prove(store, again, SMS, ["SM1"], grace_passed=True), Absent)
 
 
 async def test_it_comes_before_the_outcome(store: Store, connection: asyncpg.Connection) -> None:

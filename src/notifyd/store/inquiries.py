@@ -15,20 +15,19 @@ from notifyd.model.job import Channel, Job
 from notifyd.store.pool import Store
 
 PROVE = """
-with mine as materialized (
-    select d.job_key, d.channel, d.recipient, d.fingerprint
+with asked as materialized (
+    select d.job_key, d.channel, d.recipient, d.fingerprint, d.state, d.provider_id
     from notifyd.leases l join notifyd.deliveries d using (job_key)
-    where l.job_key = $1 and l.lease_id = $2 and d.channel = $3
-        and d.state in ('intended', 'unknown') and d.lease_id <> l.lease_id
+    where l.job_key = $1 and l.lease_id = $2 and d.channel = $3 and d.lease_id <> l.lease_id
+        and d.state in ('intended', 'unknown', 'sent', 'retrying')
     for key share of l
+), mine as materialized (
+    select * from asked where state in ('intended', 'unknown')
 ), before as materialized ( -- what an earlier try of this very statement wrote, whose answer did not reach us
-    select d.state, d.provider_id
-    from notifyd.leases l join notifyd.deliveries d using (job_key)
-    where l.job_key = $1 and l.lease_id = $2 and d.channel = $3
-        and d.state in ('sent', 'retrying') and d.lease_id <> l.lease_id
+    select * from asked where state in ('sent', 'retrying')
 ), twins as materialized ( -- the same text to the same recipient: their messages could be taken for this one
-    select d.state, d.provider_id from mine join notifyd.deliveries d using (recipient, fingerprint, channel)
-    where d.job_key <> mine.job_key
+    select d.state, d.provider_id from asked join notifyd.deliveries d using (recipient, fingerprint, channel)
+    where d.job_key <> asked.job_key
 ), free as materialized (
     select min(place) as place, count(*) as ids from unnest($4::text[]) with ordinality as listed(id, place)
     where not exists (select from twins where twins.provider_id = listed.id)
@@ -46,7 +45,7 @@ with mine as materialized (
     where d.job_key = mine.job_key and d.channel = mine.channel and free.ids = 0 and $5
     returning 1
 )
-select exists (select from mine) or exists (select from before) as held,
+select exists (select from asked) as held,
     coalesce((select provider_id from found), (select provider_id from before where state = 'sent')) as provider_id,
     exists (select from absent) or exists (select from before where state = 'retrying') as absent,
     (select ids from free) - (select count(*) from twins where state = 'unknown') as copies

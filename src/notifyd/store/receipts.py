@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import asyncpg
+
 from notifyd.model.receipt import Receipt, ReceiptState
 from notifyd.store.pool import Store
 
@@ -19,8 +21,12 @@ with told as materialized (
     ) with ordinality as told(
         job_key, channel, receipt, code, provider_id, reason, suppress, delay, most_resends, recipient, lease_id, place)
 ), known as materialized (
-    select told.*, d.job_id, d.sender, d.resends, d.recipient as address, coalesce(array_position($12, told.receipt)
-        <= array_position($12, d.receipt), false) as heard
+    select told.*, d.job_id, d.sender, d.resends, d.recipient as address,
+        coalesce(array_position($12, told.receipt) <= array_position($12, d.receipt), false)
+            or exists ( -- one id proves one delivery: an inquiry has proved another one of the same text by it
+                select from notifyd.deliveries other
+                where other.proof = told.provider_id and other.job_key <> told.job_key
+            ) as heard
     from told join notifyd.deliveries d using (job_key, channel)
     where d.state in ('intended', 'unknown', 'retrying', 'sent')
         and (told.recipient is null or told.recipient = d.recipient)
@@ -46,6 +52,7 @@ with told as materialized (
     update notifyd.deliveries d
     set receipt = mine.receipt, receipt_code = mine.code, receipt_at = now(),
         provider_id = coalesce(d.provider_id, mine.provider_id),
+        proof = case when d.state in ('unknown', 'retrying') then mine.provider_id else d.proof end,
         state = case when d.state in ('unknown', 'retrying') then 'sent' else d.state end,
         reason = coalesce(mine.reason, case when d.state = 'sent' then d.reason end)
     from mine
@@ -84,7 +91,7 @@ class Received(StrEnum):
     RESENT = "resent"
     """The message did not arrive, and is sent once more."""
     KNOWN = "known"
-    """Heard before, or it says less than what was heard before."""
+    """Heard before, or it says less than what was heard before, or its message counts for another delivery."""
     STRAY = "stray"
     """The ledger has no such message: the job is gone, or the receipt is about another send or recipient."""
 
@@ -109,7 +116,7 @@ async def receive(store: Store, receipts: Sequence[Receipt]) -> list[Heard]:
     """
     found = [Heard(Received.STRAY)] * len(receipts)
     for wave in _waves(receipts):
-        results = await _write(store, [receipts[place] for place in wave])
+        results = await _written(store, [receipts[place] for place in wave])
         for place, heard in zip(wave, results, strict=True):
             found[place] = heard
     return found
@@ -122,6 +129,13 @@ def _waves(receipts: Sequence[Receipt]) -> Iterable[list[int]]:
         wave = {receipts[place].key: place for place in reversed(rest)}
         yield sorted(wave.values())
         rest = [place for place in rest if place not in set(wave.values())]
+
+
+async def _written(store: Store, receipts: Sequence[Receipt]) -> list[Heard]:
+    try:
+        return await _write(store, receipts)
+    except asyncpg.UniqueViolationError:  # an inquiry took the same id as its proof at the same moment: now it shows
+        return await _write(store, receipts)
 
 
 async def _write(store: Store, receipts: Sequence[Receipt]) -> list[Heard]:
