@@ -31,6 +31,10 @@ FINAL = ("completed", "failed", "cancelled")
 Connection = asyncpg.pool.PoolConnectionProxy
 
 
+class _ChangedItsMind(Exception):  # noqa: N818 - no error: the way out of a transaction
+    """The visit is not booked after all."""
+
+
 class BookingSystem:
     """Carries orders out.
 
@@ -68,14 +72,12 @@ class BookingSystem:
 
     async def _change_its_mind(self, order: Order) -> None:
         try:
-            async with self._pool.acquire() as connection:
-                transaction = connection.transaction()
-                await transaction.start()
+            async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(INSERT, *_values(order))
                 await anyio.sleep(order.patience)
-                await transaction.rollback()
-        except AWAY:
-            pass  # that rolls back too
+                raise _ChangedItsMind  # noqa: TRY301 - it is raised at the context, which rolls back
+        except (_ChangedItsMind, *AWAY):  # a lost connection rolls back too
+            pass
 
     async def _persist(self, operation: Callable[[Connection], Awaitable[object]]) -> None:
         """Repeat a transaction until it is known to be committed."""

@@ -66,7 +66,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from crash.page import rewrite  # noqa: PLC0415 - most runs have no use for it
 
         words, failed = rewrite(tallies)
-        lines.append(words)
+        lines += words
     config.stash[_summary] = lines
     if failed:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
