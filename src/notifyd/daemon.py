@@ -43,6 +43,7 @@ from notifyd.store.record import Record, Settled, record
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
 from notifyd.web.receipts import Receipts
+from notifyd.web.routes import Routes
 from notifyd.web.server import AddressUnavailable, HttpConfig, serve
 
 ENGINE_CONNECTIONS = 6
@@ -143,8 +144,10 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
         vitals.listening = state
 
     async with anyio.create_task_group() as house:
-        receipts = _receipts(settings, store, vitals, house)
-        await house.start(serve, _http(settings), stats, vitals, receipts)
+        routes = Routes(stats, vitals, poll).table()
+        if receipts := _receipts(settings, store, vitals, house):
+            routes += receipts.table()
+        await house.start(serve, _http(settings), routes)
         if settings.bounce_dir is not None:
             house.start_soon(bounces.watch, settings.bounce_dir, store, vitals)
         house.start_soon(shop.leases.keep, store)
@@ -236,7 +239,7 @@ def _upkeep(settings: Settings, store: Store, wake: Wake, vitals: Vitals) -> upk
 
 def _http(settings: Settings) -> HttpConfig:
     token = settings.http_token.get_secret_value() if settings.http_token else None
-    return HttpConfig(settings.http_host, settings.http_port, token, settings.poll_interval.total_seconds())
+    return HttpConfig(settings.http_host, settings.http_port, token)
 
 
 def _name() -> str:

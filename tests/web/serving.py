@@ -9,7 +9,11 @@ import anyio
 
 from notifyd.store.pool import Store, open_store
 from notifyd.vitals import Vitals
+from notifyd.web.routes import Routes
 from notifyd.web.server import HttpConfig, serve
+
+POLL = 5.0
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ async def served(dsn: str, token: str | None = None) -> AsyncIterator[House]:
         open_store(dsn, "notification_jobs", connections=2, pinned=False) as store,
         anyio.create_task_group() as house,
     ):
-        port = await house.start(serve, HttpConfig(port=0, token=token), store, vitals)
+        port = await house.start(serve, HttpConfig(port=0, token=token), Routes(store, vitals, POLL).table())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             yield House(http, vitals, store, port)
         house.cancel_scope.cancel()

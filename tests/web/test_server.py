@@ -59,7 +59,7 @@ async def test_a_taken_port_is_explained(database: str) -> None:
     """A second daemon on the port ends with the address and what to do."""
     async with served(database) as house:
         with pytest.raises(AddressUnavailable, match=rf"127\.0\.0\.1 port {house.port} .*http_port"):
-            await serve(HttpConfig(port=house.port), house.store, house.vitals)
+            await serve(HttpConfig(port=house.port), [])
 
 
 async def test_stats_over_http(database: str) -> None:

@@ -19,7 +19,10 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""On every answer; https://owasp.org/www-project-secure-headers/ names what each is for."""
+"""On every answer, unless its handler knows better.
+
+https://owasp.org/www-project-secure-headers/ names what each is for.
+"""
 
 
 def document(body: dict[str, Any], status: int = HTTPStatus.OK) -> web.Response:

@@ -49,7 +49,8 @@ class Guard:
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request pass, or refuse it: aiohttp's middleware."""
         answer = await self._answer(request, handler)
-        answer.headers.update(SECURITY_HEADERS)
+        for name, value in SECURITY_HEADERS.items():
+            answer.headers.setdefault(name, value)
         return answer
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -46,6 +46,10 @@ class Receipts:
     write: Callable[[Receipt], Awaitable[Heard]]
     vitals: Vitals
 
+    def table(self) -> list[web.RouteDef]:
+        """Return the one route."""
+        return [web.post(PATH, self.twilio)]
+
     async def twilio(self, request: web.Request) -> web.Response:
         """Take one callback; 204 when it is committed, or of no use."""
         try:

@@ -38,7 +38,7 @@ class Routes:
     Attributes:
         store: The database, on connections whose plans are the planner's.
         vitals: What the engine writes.
-        poll_interval: Seconds between two polls of the claim loop.
+        poll_interval: Seconds between two polls of the claim loop, from which `/readyz` knows what is late.
     """
 
     store: Store
@@ -46,7 +46,7 @@ class Routes:
     poll_interval: float
 
     def table(self) -> list[web.RouteDef]:
-        """Return every route; HEAD is answered wherever GET is."""
+        """Return the routes; HEAD is answered wherever GET is."""
         named = {
             "/healthz": self.healthz,
             "/readyz": self.readyz,

@@ -3,6 +3,7 @@
 What can go wrong is the address: taken, or not of this machine. That is told before the daemon claims anything.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import anyio
@@ -10,11 +11,7 @@ from aiohttp import web
 from anyio.abc import TaskStatus
 
 from notifyd import log
-from notifyd.store.pool import Store
-from notifyd.vitals import Vitals
 from notifyd.web.guard import Guard
-from notifyd.web.receipts import PATH, Receipts
-from notifyd.web.routes import Routes
 
 SHUTDOWN = 1.0
 """Seconds; aiohttp waits this long twice before it cuts requests off, and its own 60 would hold a stop up."""
@@ -35,46 +32,35 @@ class HttpConfig:
         host: An address of this machine.
         port: 0 takes any free one.
         token: What `Authorization: Bearer …` must carry; None asks for nothing.
-        poll_interval: Seconds between two polls of the claim loop, from which `/readyz` knows what is late.
     """
 
     host: str = "127.0.0.1"
     port: int = 8321
     token: str | None = None
-    poll_interval: float = 5.0
 
 
-def application(config: HttpConfig, store: Store, vitals: Vitals, receipts: Receipts | None = None) -> web.Application:
-    """Put guard and routes together."""
+def application(config: HttpConfig, routes: Iterable[web.RouteDef]) -> web.Application:
+    """Put the guard before the routes."""
     app = web.Application(middlewares=[Guard(config.token).check], client_max_size=LARGEST_BODY)
-    app.add_routes(Routes(store, vitals, config.poll_interval).table())
-    if receipts is not None:
-        app.router.add_post(PATH, receipts.twilio)
+    app.add_routes(routes)
     return app
 
 
 async def serve(
-    config: HttpConfig,
-    store: Store,
-    vitals: Vitals,
-    receipts: Receipts | None = None,
-    *,
-    task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
+    config: HttpConfig, routes: Iterable[web.RouteDef], *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve until cancelled; reports the port as started once it is bound.
 
     Args:
         config: Where and for whom.
-        store: The database, on connections whose plans are the planner's.
-        vitals: What the engine writes.
-        receipts: Takes the provider's callbacks; None where there are none.
+        routes: What there is.
         task_status: Of the task group that starts it.
 
     Raises:
         AddressUnavailable: It cannot bind.
     """
     runner = web.AppRunner(
-        application(config, store, vitals, receipts), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN
+        application(config, routes), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN
     )
     await runner.setup()
     try:
