@@ -76,21 +76,22 @@ def hosts(dsn: str) -> list[str]:
     return [urlunsplit(parts._replace(netloc=f"{credentials}{at}{address}")) for address in addresses.split(",")]
 
 
-async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
-    """Open a connection to the first host that accepts one and can be written to; the last one found is asked first.
+async def connect(dsn: str, *, wanted: str = "read-write", **options: Any) -> asyncpg.Connection:
+    """Open a connection to the first host that accepts one and is what is wanted; the last one found is asked first.
 
     Args:
         dsn: One or several hosts.
+        wanted: What a host must be where there are several, in the words of libpq's `target_session_attrs`.
         options: Passed on to `asyncpg.connect`.
 
     Raises:
         Exception: one of `AWAY`, that of the last host tried; others (a bad password, say) at once.
     """
     each = sorted(hosts(dsn), key=lambda one: one != _found.get(dsn))
-    wanted: dict[str, Any] = {"target_session_attrs": "read-write"} if len(each) > 1 else {}
+    attributes: dict[str, Any] = {"target_session_attrs": wanted} if len(each) > 1 else {}
     for number, one in enumerate(each, start=1):
         try:
-            opened: asyncpg.Connection = await asyncpg.connect(one, timeout=CONNECT_TIMEOUT, **wanted, **options)
+            opened: asyncpg.Connection = await asyncpg.connect(one, timeout=CONNECT_TIMEOUT, **attributes, **options)
         except AWAY:
             if number == len(each):
                 raise

@@ -74,17 +74,36 @@ class Store:
         """
         bound = self._bound.get(sql) or self._bound.setdefault(sql, self.table.bind(sql))
         try:
+            return await self.fetch_unbound(bound, *args, timeout=timeout)
+        except NOT_MIGRATED as error:
+            raise TableUnusable(f"{error}; run `notifyd migrate`, and the GRANTs that it prints") from error
+
+    async def fetch_unbound(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> list[asyncpg.Record]:  # noqa: ASYNC109
+        """Run a statement that is not ours, and so has no placeholders of ours, and return its rows, as `fetch` does.
+
+        Raises:
+            DatabaseUnavailable: No connection, or no answer in time.
+            asyncpg.PostgresError: PostgreSQL does not take it.
+        """
+        try:
             connection = await self._pool.acquire(timeout=timeout)
             try:
-                return await connection.fetch(bound, *args, timeout=timeout)
+                return await self._fetch(connection, sql, args, timeout)
             finally:
                 await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
         except AWAY as error:
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # demoted: its other connections stand as well
                 await self._pool.expire_connections()
             raise DatabaseUnavailable.because(error) from error
-        except NOT_MIGRATED as error:
-            raise TableUnusable(f"{error}; run `notifyd migrate`, and the GRANTs that it prints") from error
+
+    async def _fetch(
+        self,
+        connection: Any,
+        sql: str,
+        args: tuple[object, ...],
+        timeout: float,  # noqa: ASYNC109
+    ) -> list[asyncpg.Record]:
+        return cast("list[asyncpg.Record]", await connection.fetch(sql, *args, timeout=timeout))
 
     async def fetchrow(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> asyncpg.Record:  # noqa: ASYNC109
         """Run one statement that returns exactly one row, as `fetch` does."""
@@ -127,7 +146,7 @@ async def open_store(
         options = {"statement_cache_size": 0}
     try:
         pool = await asyncpg.create_pool(
-            dsn, min_size=1, max_size=connections, connect=cast(Any, connect), reset=_keep_session, **options
+            dsn, min_size=1, max_size=connections, connect=cast(Any, connect), reset=keep_session, **options
         )
     except AWAY as error:
         raise DatabaseUnavailable.because(error) from error
@@ -145,5 +164,5 @@ async def open_store(
             pool.terminate()
 
 
-async def _keep_session(connection: asyncpg.Connection) -> None:
+async def keep_session(connection: asyncpg.Connection) -> None:
     """Skip asyncpg's reset on release: a round trip each, and nothing of ours leaves state behind."""

@@ -1,0 +1,1 @@
+create index concurrently if not exists jobs_user on jobs (user_id, status)

@@ -1,0 +1,1 @@
+create index concurrently if not exists messages_created on messages (salon_id, created_at) include (cost)

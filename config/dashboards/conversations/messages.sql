@@ -1,0 +1,3 @@
+select count(*) from messages
+where salon_id = :salon_id
+    and created_at >= coalesce(:from, :current_start) and created_at < coalesce(:to_end, :next_start)

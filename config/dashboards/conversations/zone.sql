@@ -1,0 +1,1 @@
+select timezone from salons where id = :salon_id

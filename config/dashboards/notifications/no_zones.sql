@@ -1,0 +1,2 @@
+-- A database without salons: days are UTC's.
+select 'UTC' as timezone

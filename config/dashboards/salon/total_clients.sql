@@ -1,0 +1,1 @@
+select count(*) from clients where salon_id = :salon_id and is_active

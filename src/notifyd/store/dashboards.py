@@ -1,0 +1,208 @@
+"""Runs a dashboard: all its statements as parts of one, so in one snapshot and one round trip. Never writes.
+
+A definition is somebody else's SQL, so it is proven against the database before its first use: of a statement with
+several variants the first that PostgreSQL takes is kept, and an `id` is compared as `text` or, failing that, as `uuid`.
+What cannot be used is told by `Unusable`, and is nobody else's trouble.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import asyncpg
+
+from notifyd.model.change import change
+from notifyd.model.dashboard import Dashboard, Shape
+from notifyd.model.named_sql import NamedSql
+from notifyd.model.parameters import Unacceptable, Value, accept
+from notifyd.store.composed import AS_OF, UTC_ALONE, Spelling, compose, spellings
+from notifyd.store.connect import DatabaseUnavailable
+from notifyd.store.period import ZONES
+from notifyd.store.pool import Store
+from notifyd.store.snapshots import READ_LIMIT
+
+__all__ = ["Answer", "NothingThere", "Proven", "Unacceptable", "Unusable", "prove", "run"]
+
+
+class NothingThere(Exception):  # noqa: N818 - an answer
+    """There is no such salon."""
+
+
+class Unusable(Exception):  # noqa: N818 - the state of a definition
+    """The database does not take a statement of the definition: a table or a column is missing, say.
+
+    The text names dashboard and file, and holds no value that a viewer gave.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a dashboard shows.
+
+    Attributes:
+        data: Numbers, texts, lists and objects, ready for JSON. A fraction is a float: exact to 15 digits.
+        as_of: The database's clock at the snapshot, in UTC.
+    """
+
+    data: dict[str, Any]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A definition as one database takes it.
+
+    Attributes:
+        sql: One statement for all of it; see `store.composed.compose`.
+        uuids: The parameters that are compared with a `uuid`.
+        statements: The variants that were chosen, the zone's first.
+    """
+
+    sql: str
+    uuids: frozenset[str]
+    statements: tuple[NamedSql, ...]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was found out about one database."""
+
+    zones: list[str] = field(default_factory=list)
+    proven: dict[str, Proven] = field(default_factory=dict)
+
+
+_known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
+
+
+async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now: datetime | None) -> Answer:
+    """Run all statements of a dashboard in one snapshot.
+
+    Args:
+        store: The database, as `open_snapshots` gives it.
+        dashboard: The definition.
+        given: The viewer's parameters, as text; an empty one counts as not given.
+        now: An aware moment to stand in for the database's clock, which decides what the current month is.
+
+    Raises:
+        Unacceptable: A parameter is missing or cannot be read.
+        NothingThere: There is no such salon.
+        Unusable: The definition does not fit the database.
+        DatabaseUnavailable: No answer in time.
+    """
+    values = accept(dashboard.parameters, given)
+    proven = _of(store).proven.get(dashboard.name) or await prove(store, dashboard)
+    _check_uuids(proven.uuids, values)
+    try:
+        rows = await store.fetch_unbound(proven.sql, now, *values.values(), timeout=READ_LIMIT)
+    except asyncpg.PostgresError as error:
+        _of(store).proven.pop(dashboard.name, None)  # the tables may have changed: another variant may do
+        raise Unusable(f"dashboard {dashboard.name}: {_said(error)}") from error
+    except DatabaseUnavailable as error:
+        if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
+            raise Unusable(f"dashboard {dashboard.name}: a statement calls what writes; it may only read") from error
+        raise
+    if not rows:
+        raise NothingThere
+    data = {part.key: _shaped(part.shape, rows[0][part.key]) for part in dashboard.parts}
+    return Answer(data, rows[0][AS_OF].astimezone(UTC))
+
+
+async def prove(store: Store, dashboard: Dashboard) -> Proven:
+    """Put every statement of a definition to the database, and keep the variants that it takes. Runs none of them.
+
+    Raises:
+        Unusable: It takes no variant of a statement.
+        DatabaseUnavailable: No answer in time.
+    """
+    known = _of(store)
+    if not known.zones:
+        (row,) = await store.fetch_unbound(ZONES, timeout=READ_LIMIT)
+        known.zones = row["names"]
+
+    async def chosen(key: str, variants: tuple[NamedSql, ...], zone: Spelling | None) -> Spelling:
+        refusal: asyncpg.PostgresError | None = None
+        for spelling in spellings(dashboard, variants):
+            parts = {key: spelling} if zone else {}
+            try:
+                await _explain(store, dashboard, compose(dashboard, known.zones, zone or spelling, parts))
+            except asyncpg.PostgresError as error:
+                refusal = refusal or error
+            else:
+                return spelling
+        raise Unusable(f"dashboard {dashboard.name}: {variants[0].file}: {refusal}") from refusal
+
+    zone = await chosen("", dashboard.zone or (UTC_ALONE,), None)
+    parts = {part.key: await chosen(part.key, part.variants, zone) for part in dashboard.parts}
+    used = (zone, *parts.values())
+    known.proven[dashboard.name] = proven = Proven(
+        sql=compose(dashboard, known.zones, zone, parts),
+        uuids=frozenset[str]().union(*(spelling.uuids for spelling in used)),
+        statements=tuple(spelling.statement for spelling in used),
+    )
+    return proven
+
+
+async def _explain(store: Store, dashboard: Dashboard, sql: str) -> None:
+    nothing = [None] * (1 + len(dashboard.parameters))
+    await store.fetch_unbound(f"explain {sql}", *nothing, timeout=READ_LIMIT)
+
+
+def _of(store: Store) -> _Known:
+    return _known.setdefault(store, _Known())
+
+
+def _check_uuids(uuids: frozenset[str], values: Mapping[str, Value | None]) -> None:
+    for name in uuids:
+        if values[name] is not None:
+            try:
+                UUID(str(values[name]))
+            except ValueError:
+                raise Unacceptable(name, "is no UUID, and the column is one", "give it as the tables have it") from None
+
+
+def _said(error: asyncpg.PostgresError) -> str:
+    """Return what PostgreSQL said: where it may hold a value that a viewer gave, its kind alone."""
+    about_names = (error.sqlstate or "").startswith("42")  # PostgreSQL manual, appendix A
+    return str(error) if about_names else type(error).__name__
+
+
+def _shaped(shape: Shape, text: str | None) -> Any:
+    answer = None if text is None else json.loads(text, parse_float=Decimal)
+    if shape is Shape.COMPARISON:
+        answer = _compared(*(answer or [0] * 4))
+    return _plain(answer)
+
+
+def _compared(current: Any, previous: Any, current_to_date: Any, previous_to_date: Any) -> dict[str, Any]:
+    return {
+        "current": current,
+        "previous": previous,
+        "change": _change(current, previous),
+        "currentToDate": current_to_date,
+        "previousToDate": previous_to_date,
+        "changeToDate": _change(current_to_date, previous_to_date),
+    }
+
+
+def _change(current: Any, previous: Any) -> int | None:
+    """Compare two figures; null, and what is no number (PostgreSQL has an infinity), cannot be compared."""
+    figures = isinstance(current, int | Decimal) and isinstance(previous, int | Decimal)
+    return change(current, previous) if figures else None
+
+
+def _plain(value: Any) -> Any:
+    """Return the same without `Decimal`, which JSON's writer does not know."""
+    match value:
+        case Decimal():
+            return float(value)
+        case list():
+            return [_plain(each) for each in value]
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case _:
+            return value
