@@ -42,6 +42,7 @@ from notifyd.store.receipts import Heard, receive
 from notifyd.store.record import Record, Settled, record
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
+from notifyd.web.database import Database
 from notifyd.web.receipts import Receipts
 from notifyd.web.routes import Routes
 from notifyd.web.server import AddressUnavailable, HttpConfig, serve
@@ -135,6 +136,7 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
     """Serve, claim and send until stopped; then stop claiming, drain, and hand back the rest unspent."""
     vitals = Vitals(started_at=anyio.current_time(), turned_at=anyio.current_time(), database_ok=True)
     vitals.channels = tuple(outlets)
+    vitals.pools = {"engine": store.watch.vitals, "stats": stats.watch.vitals}
     wake, recheck = Wake(), Wake()
     shop = _workshop(settings, store, outlets, recheck, vitals)
     claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)
@@ -144,7 +146,7 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
         vitals.listening = state
 
     async with anyio.create_task_group() as house:
-        routes = Routes(stats, vitals, poll).table()
+        routes = Routes(stats, vitals, poll).table() + Database(stats, vitals).table()
         if receipts := _receipts(settings, store, vitals, house):
             routes += receipts.table()
         await house.start(serve, _http(settings), routes)
@@ -177,7 +179,14 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
 
 def _open(settings: Settings, *, pinned: bool) -> AbstractAsyncContextManager[Store]:
     connections = ENGINE_CONNECTIONS if pinned else STATS_CONNECTIONS
-    return open_store(settings.dsn, settings.table, connections=connections, pooled=settings.pooled, pinned=pinned)
+    return open_store(
+        settings.dsn,
+        settings.table,
+        connections=connections,
+        pooled=settings.pooled,
+        pinned=pinned,
+        slow=settings.slow_statement.total_seconds(),
+    )
 
 
 def _workshop(settings: Settings, store: Store, outlets: Outlets, recheck: Wake, vitals: Vitals) -> Workshop:

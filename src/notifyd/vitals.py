@@ -1,4 +1,4 @@
-"""What the process knows of itself: gauges and counters, written by the engine, read by the web.
+"""What the process knows of itself: gauges and counters, written by the engine and the store, read by the web.
 
 A dumb record: plain integers of one thread, no lock, no I/O. What must survive a restart is in the rows, not here.
 """
@@ -7,7 +7,44 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from notifyd.model.histogram import Histogram
+
 WakeSource = Literal["notify", "poll", "slot", "due"]
+
+
+@dataclass(slots=True)
+class PoolVitals:
+    """The database, seen through one pool of connections since it was opened.
+
+    Attributes:
+        limit: How many connections it may have.
+        open: How many it has.
+        active: How many of them are lent.
+        waiting: How many callers wait for one.
+        waits: How long callers waited for one, those that got none included.
+        timeouts_total: Callers that got none in time.
+        statements: How long the answer took, by the statement's name (`jobs.CLAIM`), however it ended.
+        errors_total: What went wrong, by class (`store.connect.CLASSES`).
+    """
+
+    limit: int
+    open: int = 0
+    active: int = 0
+    waiting: int = 0
+    waits: Histogram = field(default_factory=Histogram)
+    timeouts_total: int = 0
+    statements: dict[str, Histogram] = field(default_factory=dict)
+    errors_total: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def idle(self) -> int:
+        """How many connections stand ready."""
+        return max(0, self.open - self.active)
+
+    @property
+    def utilisation(self) -> float:
+        """Which part of all connections that there may be is lent."""
+        return self.active / self.limit
 
 
 @dataclass(slots=True)
@@ -36,6 +73,7 @@ class Vitals:
         pauses: Why a channel is paused, by channel; a channel that is not paused is not in it.
         channels: The channels that are switched on; empty is taken for all of them.
         draining: Whether a stop was asked for: nothing is claimed any more.
+        pools: The database as each pool of connections sees it, by the pool's name.
     """
 
     started_at: float
@@ -58,6 +96,7 @@ class Vitals:
     pauses: dict[str, str] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     draining: bool = False
+    pools: dict[str, PoolVitals] = field(default_factory=dict)
 
     def claim_age(self, now: float) -> float:
         """Return the seconds since a claim query last succeeded; before the first, since the start.

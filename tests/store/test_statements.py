@@ -1,31 +1,16 @@
 """Every statement of the store, against every shape of the table: PostgreSQL takes it."""
 
-import importlib
-import pkgutil
-import re
-
 import asyncpg
 import pytest
 
-from notifyd import store as package
+from notifyd.store.jobs import CLAIM
 from notifyd.store.migrate import migrate
+from notifyd.store.statements import PINNED, UNNAMED, name_of, statements
 from notifyd.store.table import inspect
 from store.shapes import SHAPES, TABLE, connected
 
-STATEMENT = re.compile(r"\s*(select|with|insert|update|delete)\b")
-
-
-def statements() -> dict[str, str]:
-    """Return every SQL constant of the store that is one statement, by `module.NAME`."""
-    modules = [
-        importlib.import_module(f"notifyd.store.{found.name}") for found in pkgutil.iter_modules(package.__path__)
-    ]
-    return {
-        f"{module.__name__.rpartition('.')[2]}.{name}": value
-        for module in modules
-        for name, value in vars(module).items()
-        if name.isupper() and not name.startswith("_") and isinstance(value, str) and STATEMENT.match(value)
-    }
+FREE = {"adopt", "migrate", "server", "stats", "table"}
+"""The modules whose statements are planned freely: counts, and the catalogue."""
 
 
 def test_the_statements_are_found() -> None:
@@ -42,6 +27,18 @@ def test_the_statements_are_found() -> None:
         "listen.PROBE",
         "stats.COUNT_ALL",
     } < statements().keys()
+
+
+def test_every_module_says_how_it_is_planned() -> None:
+    """A new module with statements is put among the engine's, or among those that the planner is left with."""
+    assert PINNED | FREE == {name.partition(".")[0] for name in statements()}
+    assert not PINNED & FREE
+
+
+def test_a_statement_has_the_name_of_its_constant() -> None:
+    """What is no constant of the store has none of its own, so that names stay few."""
+    assert "jobs.CLAIM" == name_of(CLAIM)
+    assert UNNAMED == name_of("select 1")
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, "ours"])

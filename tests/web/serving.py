@@ -9,6 +9,7 @@ import anyio
 
 from notifyd.store.pool import Store, open_store
 from notifyd.vitals import Vitals
+from notifyd.web.database import Database
 from notifyd.web.routes import Routes
 from notifyd.web.server import HttpConfig, serve
 
@@ -35,7 +36,9 @@ async def served(dsn: str, token: str | None = None) -> AsyncIterator[House]:
         open_store(dsn, "notification_jobs", connections=2, pinned=False) as store,
         anyio.create_task_group() as house,
     ):
-        port = await house.start(serve, HttpConfig(port=0, token=token), Routes(store, vitals, POLL).table())
+        vitals.pools = {"stats": store.watch.vitals}
+        routes = Routes(store, vitals, POLL).table() + Database(store, vitals).table()
+        port = await house.start(serve, HttpConfig(port=0, token=token), routes)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             yield House(http, vitals, store, port)
         house.cancel_scope.cancel()

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from notifyd import __version__
+from notifyd.model.histogram import Histogram
 from notifyd.model.job import State
 from notifyd.store.stats import ChannelStats, Stats
-from notifyd.vitals import Vitals
+from notifyd.vitals import PoolVitals, Vitals
 from notifyd.web.metrics import exposition
 
 PAGE = Path(__file__).parents[2] / "docs/reference/metrics.md"
@@ -33,6 +34,12 @@ def lived() -> Vitals:
     vitals.wakes_total["notify"] += 8
     vitals.inquiries_total["found"] += 2
     vitals.receipts_total["sms", "applied"] += 3
+    pool = vitals.pools["engine"] = PoolVitals(limit=4, open=3, active=1, waiting=2, timeouts_total=1)
+    pool.waits.add(0.003)
+    pool.errors_total["conflict"] += 2
+    claims = pool.statements["jobs.CLAIM"] = Histogram()
+    for seconds in (0.0015, 0.0015, 20.0):
+        claims.add(seconds)
     vitals.pauses["sms"] = 'refused: "x"\n'
     return vitals
 
@@ -73,6 +80,20 @@ def samples(stats: Stats | None, vitals: Vitals) -> dict[tuple[str, ...], float]
         (("notifyd_inquiries_total", "found"), 2.0),
         (("notifyd_receipts_total", "sms", "applied"), 3.0),
         (("notifyd_purged_total",), 0.0),
+        (("notifyd_pool_connections", "engine", "active"), 1.0),
+        (("notifyd_pool_connections", "engine", "idle"), 2.0),
+        (("notifyd_pool_limit", "engine"), 4.0),
+        (("notifyd_pool_utilisation", "engine"), 0.25),
+        (("notifyd_pool_waiting", "engine"), 2.0),
+        (("notifyd_pool_wait_seconds_bucket", "0.002", "engine"), 0.0),
+        (("notifyd_pool_wait_seconds_bucket", "0.005", "engine"), 1.0),
+        (("notifyd_pool_timeouts_total", "engine"), 1.0),
+        (("notifyd_statement_seconds_bucket", "0.002", "engine", "jobs.CLAIM"), 2.0),
+        (("notifyd_statement_seconds_bucket", "15", "engine", "jobs.CLAIM"), 2.0),
+        (("notifyd_statement_seconds_bucket", "+Inf", "engine", "jobs.CLAIM"), 3.0),
+        (("notifyd_statement_seconds_count", "engine", "jobs.CLAIM"), 3.0),
+        (("notifyd_statement_seconds_sum", "engine", "jobs.CLAIM"), 20.003),
+        (("notifyd_statement_errors_total", "conflict", "engine"), 2.0),
     ],
 )
 def test_a_figure(sample: tuple[str, ...], figure: float) -> None:

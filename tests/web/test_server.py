@@ -23,7 +23,17 @@ from support.waiting import until
 from web.serving import House, served
 
 OPENAPI = Path(routes.__file__).parent / "openapi.json"
-PATHS = ("/healthz", "/readyz", "/stats", "/metrics", "/openapi.json", "/", "/page.css", "/page.js")
+PATHS = (
+    "/healthz",
+    "/readyz",
+    "/stats",
+    "/stats/database",
+    "/metrics",
+    "/openapi.json",
+    "/",
+    "/page.css",
+    "/page.js",
+)
 
 
 async def get(house: House, path: str, **headers: str) -> tuple[int, Any]:

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         "public.notification_jobs",
         description="The table that the booking system inserts into, as `schema.table`.",
     )
+    slow_statement: values.UpToAnHour = Field(
+        timedelta(seconds=0.5),
+        description="A statement that takes as long is logged, with its name and no value.",
+    )
 
     poll_interval: values.UpToAnHour = Field(
         timedelta(seconds=5),

@@ -43,6 +43,10 @@ REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalo
 """A server that answers and turns us down: a wrong user, password or database. Waiting does not help."""
 
 
+class NoFreeConnection(TimeoutError):  # noqa: N818 - the state of a pool, in the words of the journal
+    """Every connection of a pool was lent for longer than the caller could wait."""
+
+
 class DatabaseUnavailable(Exception):  # noqa: N818 - the state of the world, in the words of the journal
     """The database could not be reached, or did not answer in time.
 
@@ -56,6 +60,8 @@ class DatabaseUnavailable(Exception):  # noqa: N818 - the state of the world, in
 
 
 def _tell(error: BaseException) -> str:
+    if isinstance(error, NoFreeConnection):
+        return "no connection of the pool was free within the time limit"
     if isinstance(error, TimeoutError):
         return "no answer within the time limit"
     if isinstance(error, OSError):

@@ -98,7 +98,8 @@ async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now:
     proven = _of(store).proven.get(dashboard.name) or await prove(store, dashboard)
     _check_uuids(proven.uuids, values)
     try:
-        rows = await store.fetch_unbound(proven.sql, now, *values.values(), timeout=READ_LIMIT)
+        name = f"dashboards.{dashboard.name}"
+        rows = await store.fetch_unbound(proven.sql, now, *values.values(), name=name, timeout=READ_LIMIT)
     except asyncpg.PostgresError as error:
         _of(store).proven.pop(dashboard.name, None)  # the tables may have changed: another variant may do
         raise Unusable(f"dashboard {dashboard.name}: {_said(error)}") from error

@@ -7,14 +7,17 @@ table was empty must stay fast after a bulk insert that nobody has analysed yet.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Any, TypeVar, cast
 
 import anyio
 import asyncpg
 
 from notifyd import log
-from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
+from notifyd.store.connect import AWAY, DatabaseUnavailable
+from notifyd.store.statements import UNNAMED, name_of
 from notifyd.store.table import Table, TableUnusable, inspect
+from notifyd.store.watch import NOT_MIGRATED, Watch
 
 T = TypeVar("T")
 
@@ -42,23 +45,19 @@ FREE_PLANS = {"application_name": "notifyd-stats", "jit": "off"}
 """Counting wants the planner's judgement, on connections of its own."""
 
 
-NOT_MIGRATED = (
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.InvalidSchemaNameError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
-    asyncpg.UndefinedFunctionError,
-)
-"""Errors that waiting cannot cure."""
-
-
 class Store:
-    """The database as the rest of notifyd sees it: one table of the booking system, and statements against it."""
+    """The database as the rest of notifyd sees it: one table of the booking system, and statements against it.
 
-    def __init__(self, pool: asyncpg.Pool, table: Table) -> None:
+    Attributes:
+        table: The table.
+        watch: Measures what goes through its pool.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, table: Table, watch: Watch) -> None:
         self._pool = pool
-        self._bound: dict[str, str] = {}
+        self._known: dict[str, tuple[str, str]] = {}
         self.table = table
+        self.watch = watch
 
     async def fetch(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> list[asyncpg.Record]:  # noqa: ASYNC109 - asyncpg cancels by it
         """Run one statement and return its rows.
@@ -72,29 +71,46 @@ class Store:
             DatabaseUnavailable: No connection, or no answer in time. Whether the statement was carried out is unknown.
             TableUnusable: A table or a right is missing.
         """
-        bound = self._bound.get(sql) or self._bound.setdefault(sql, self.table.bind(sql))
+        name, bound = self._known.get(sql) or self._known.setdefault(sql, (name_of(sql), self.table.bind(sql)))
         try:
-            return await self.fetch_unbound(bound, *args, timeout=timeout)
+            return await self.fetch_unbound(bound, *args, name=name, timeout=timeout)
         except NOT_MIGRATED as error:
             raise TableUnusable(f"{error}; run `notifyd migrate`, and the GRANTs that it prints") from error
 
-    async def fetch_unbound(self, sql: str, *args: object, timeout: float = STATEMENT_TIMEOUT) -> list[asyncpg.Record]:  # noqa: ASYNC109
+    async def fetch_unbound(
+        self,
+        sql: str,
+        *args: object,
+        name: str = UNNAMED,
+        timeout: float = STATEMENT_TIMEOUT,  # noqa: ASYNC109 - as in `fetch`
+    ) -> list[asyncpg.Record]:
         """Run a statement that is not ours, and so has no placeholders of ours, and return its rows, as `fetch` does.
+
+        Args:
+            sql: The statement.
+            args: Its parameters.
+            name: Under which it is measured.
+            timeout: As of `fetch`.
 
         Raises:
             DatabaseUnavailable: No connection, or no answer in time.
             asyncpg.PostgresError: PostgreSQL does not take it.
         """
         try:
-            connection = await self._pool.acquire(timeout=timeout)
+            connection = await self.watch.waited(self._pool.acquire(timeout=timeout))
             try:
-                return await self._fetch(connection, sql, args, timeout)
+                return await self.watch.timed(name, self._fetch(connection, sql, args, timeout))
             finally:
+                self.watch.given_back()
                 await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
         except AWAY as error:
+            self.watch.failed(error)
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # demoted: its other connections stand as well
                 await self._pool.expire_connections()
             raise DatabaseUnavailable.because(error) from error
+        except asyncpg.PostgresError as error:
+            self.watch.failed(error)
+            raise
 
     async def _fetch(
         self,
@@ -126,7 +142,7 @@ async def outlast(operation: Callable[[], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def open_store(
-    dsn: str, table: str, *, connections: int, pooled: bool = False, pinned: bool = True
+    dsn: str, table: str, *, connections: int, pooled: bool = False, pinned: bool = True, slow: float = inf
 ) -> AsyncIterator[Store]:
     """Open a pool and look at the table.
 
@@ -136,17 +152,24 @@ async def open_store(
         connections: At most this many.
         pooled: The DSN leads through PgBouncer or the like: no prepared statements, no start-up parameters.
         pinned: Pin the plans, as the engine needs it; otherwise leave them to the planner.
+        slow: A statement that takes as many seconds is logged.
 
     Raises:
         DatabaseUnavailable: It cannot be reached.
         notifyd.store.table.TableUnusable: The table is missing or lacks columns.
     """
+    watch = Watch(connections, slow)
     options: dict[str, Any] = {"server_settings": PINNED_PLANS if pinned else FREE_PLANS}
     if pooled:
         options = {"statement_cache_size": 0}
     try:
         pool = await asyncpg.create_pool(
-            dsn, min_size=1, max_size=connections, connect=cast(Any, connect), reset=keep_session, **options
+            dsn,
+            min_size=1,
+            max_size=connections,
+            connect=cast(Any, watch.connect),
+            reset=keep_session,
+            **options,
         )
     except AWAY as error:
         raise DatabaseUnavailable.because(error) from error
@@ -156,7 +179,7 @@ async def open_store(
                 looked_up = await inspect(cast("asyncpg.Connection", connection), table)
         except AWAY as error:
             raise DatabaseUnavailable.because(error) from error
-        yield Store(pool, looked_up)
+        yield Store(pool, looked_up, watch)
     finally:
         with anyio.move_on_after(2, shield=True) as limit:
             await pool.close()

@@ -11,14 +11,15 @@ operator that indexes serve (`datetime_ops` holds the mixed ones), whichever of 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from math import inf
 from typing import Any, cast
 
 import anyio
 import asyncpg
 
-from notifyd.store.connect import connect
 from notifyd.store.pool import CANCEL_TIMEOUT, Store, keep_session
 from notifyd.store.table import Table
+from notifyd.store.watch import Watch
 
 READ_LIMIT = 4.0
 """Seconds that one dashboard may take; the web's own deadline for a request lies behind it."""
@@ -49,8 +50,8 @@ BEGIN = "begin isolation level repeatable read read only; " + "; ".join(
 class Snapshots(Store):
     """A store whose statements see one snapshot each and write nothing."""
 
-    def __init__(self, pool: asyncpg.Pool, table: Table, *, pooled: bool) -> None:
-        super().__init__(pool, table)
+    def __init__(self, pool: asyncpg.Pool, table: Table, watch: Watch, *, pooled: bool) -> None:
+        super().__init__(pool, table, watch)
         self._pooled = pooled
 
     async def _fetch(
@@ -78,7 +79,9 @@ async def _end(connection: Any) -> None:
 
 
 @asynccontextmanager
-async def open_snapshots(dsn: str, table: Table, *, pooled: bool, replica: bool) -> AsyncIterator[Snapshots]:
+async def open_snapshots(
+    dsn: str, table: Table, *, pooled: bool, replica: bool, slow: float = inf
+) -> AsyncIterator[Snapshots]:
     """Make a pool, and connect to nobody yet: a replica that is away must not keep the daemon from starting.
 
     Args:
@@ -86,14 +89,16 @@ async def open_snapshots(dsn: str, table: Table, *, pooled: bool, replica: bool)
         table: The booking system's table as it was found.
         pooled: The DSN leads through PgBouncer or the like.
         replica: The DSN names replicas; otherwise, of several hosts, the primary is asked.
+        slow: A statement that takes as many seconds is logged.
     """
+    watch = Watch(CONNECTIONS, slow)
     options: dict[str, Any] = {"statement_cache_size": 0} if pooled else {"server_settings": SETTINGS}
-    opening = partial(connect, wanted="any" if replica else "primary")
+    opening = partial(watch.connect, wanted="any" if replica else "primary")
     pool = await asyncpg.create_pool(
         dsn, min_size=0, max_size=CONNECTIONS, connect=cast(Any, opening), reset=keep_session, **options
     )
     try:
-        yield Snapshots(pool, table, pooled=pooled)
+        yield Snapshots(pool, table, watch, pooled=pooled)
     finally:
         with anyio.move_on_after(2, shield=True) as limit:
             await pool.close()

@@ -4,16 +4,18 @@ Gauges of rows come from the database and are the same from every daemon; counte
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from typing import TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from notifyd import __version__
+from notifyd.model.histogram import Histogram
 from notifyd.model.job import Channel
 from notifyd.store.stats import Stats
-from notifyd.vitals import Vitals
+from notifyd.vitals import PoolVitals, Vitals
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -30,7 +32,8 @@ def exposition(stats: Stats | None, vitals: Vitals, now: float) -> bytes:
         now: The monotonic clock.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Given([*_of_process(vitals, now, stats is not None), *(_of_rows(stats) if stats else ())]))
+    own = [*_of_process(vitals, now, stats is not None), *_of_pools(vitals.pools)]
+    registry.register(_Given([*own, *(_of_rows(stats) if stats else ())]))
     return generate_latest(registry)
 
 
@@ -84,6 +87,25 @@ def _of_process(vitals: Vitals, now: float, database_up: bool) -> Iterator[Metri
     yield _counter("database_errors", "Statements that failed for want of a database.", vitals.database_errors_total)
 
 
+def _of_pools(pools: Mapping[str, PoolVitals]) -> Iterator[Metric]:
+    held = {(name, state): getattr(one, state) for name, one in pools.items() for state in ("active", "idle")}
+    errors = {(name, kind): n for name, one in pools.items() for kind, n in one.errors_total.items()}
+    times = {(name, said): took for name, one in pools.items() for said, took in one.statements.items()}
+    waits = {(name,): one.waits for name, one in pools.items()}
+
+    def each(figure: str) -> list[Sample]:
+        return [((name,), float(getattr(one, figure))) for name, one in pools.items()]
+
+    yield _gauge("pool_connections", "Connections lent, and standing ready.", held.items(), "pool", "state")
+    yield _gauge("pool_limit", "Connections that the pool may have.", each("limit"), "pool")
+    yield _gauge("pool_utilisation", "Which part of the limit is lent.", each("utilisation"), "pool")
+    yield _gauge("pool_waiting", "Callers that wait for a connection.", each("waiting"), "pool")
+    yield _histogram("pool_wait_seconds", "How long callers waited for a connection.", waits.items(), "pool")
+    yield _counter("pool_timeouts", "Callers that got no connection in time.", each("timeouts_total"), "pool")
+    yield _histogram("statement_seconds", "How long the database's answer took.", times.items(), "pool", "statement")
+    yield _counter("statement_errors", "What went wrong at the database.", errors.items(), "pool", "class")
+
+
 def _by(figures: Mapping[Name, float]) -> list[Sample]:
     return [((name,), figure) for name, figure in figures.items()]
 
@@ -94,6 +116,14 @@ def _gauge(name: str, text: str, figures: Iterable[Sample] | float, *labels: str
 
 def _counter(name: str, text: str, figures: Iterable[Sample] | float, *labels: str) -> Metric:
     return _filled(CounterMetricFamily(f"notifyd_{name}", text, labels=labels), figures)
+
+
+def _histogram(name: str, text: str, figures: Iterable[tuple[tuple[str, ...], Histogram]], *labels: str) -> Metric:
+    family = HistogramMetricFamily(f"notifyd_{name}", text, labels=labels)
+    for values, one in figures:
+        buckets = [("+Inf" if end == inf else f"{end:g}", float(upto)) for end, upto in one.cumulated()]
+        family.add_metric(values, buckets, one.total)
+    return family
 
 
 def _filled(

@@ -1,0 +1,79 @@
+"""The database as this daemon sees it: what its pools went through, and what the server tells of itself.
+
+The first is the process' own and is told whatever becomes of the database; the second is missing while it is away.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import anyio
+from aiohttp import web
+
+from notifyd.model.histogram import Histogram
+from notifyd.store.connect import DatabaseUnavailable
+from notifyd.store.pool import Store
+from notifyd.store.server import READ_LIMIT, look
+from notifyd.vitals import PoolVitals, Vitals
+from notifyd.web.answers import document
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What the handler needs.
+
+    Attributes:
+        store: The database, on connections whose plans are the planner's.
+        vitals: What engine and store write.
+    """
+
+    store: Store
+    vitals: Vitals
+
+    def table(self) -> list[web.RouteDef]:
+        """Return the routes; HEAD is answered wherever GET is."""
+        return [web.get("/stats/database", self.seen)]
+
+    async def seen(self, _request: web.Request) -> web.Response:
+        """Pools, statements and errors; and the server, or with 503 why it could not be asked."""
+        body: dict[str, Any] = {"pools": {name: _pool(pool) for name, pool in self.vitals.pools.items()}}
+        try:
+            with anyio.fail_after(READ_LIMIT):
+                server = await look(self.store)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            told = str(error) or "no answer within the time limit"
+            missing = {
+                "server": None,
+                "error": f"the database does not answer: {told}",
+                "cure": "ask again in a moment",
+            }
+            return document(body | missing, HTTPStatus.SERVICE_UNAVAILABLE)
+        return document(body | {"server": server.as_json()})
+
+
+def _pool(pool: PoolVitals) -> dict[str, Any]:
+    return {
+        "limit": pool.limit,
+        "active": pool.active,
+        "idle": pool.idle,
+        "utilisation": round(pool.utilisation, 3),
+        "waiting": pool.waiting,
+        "waits": _durations(pool.waits),
+        "timeouts": pool.timeouts_total,
+        "errors": dict(pool.errors_total),
+        "statements": {
+            name: _durations(times)
+            for name, times in sorted(pool.statements.items(), key=lambda item: -item[1].total)  # the costliest first
+        },
+    }
+
+
+def _durations(times: Histogram) -> dict[str, Any]:
+    """Return a histogram in milliseconds; the quantiles are estimates."""
+    quantiles = {f"p{share}_ms": times.quantile(share / 100) for share in (50, 95, 99)}
+    return {
+        "count": times.count,
+        "total_ms": round(times.total * 1_000, 3),
+        **{name: None if seconds is None else round(seconds * 1_000, 3) for name, seconds in quantiles.items()},
+        "max_ms": round(times.longest * 1_000, 3),
+    }
