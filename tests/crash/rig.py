@@ -22,8 +22,8 @@ from notifyd.demo.mail_sink import MailSink
 from notifyd.demo.postgres import Cluster
 from notifyd.demo.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN, TwilioStandIn
 from notifyd.store.rescue import SERVER_GRACE
+from notifyd.store.statements import statements
 from notifyd.store.table import inspect
-from store.test_statements import statements
 from support.databases import Databases
 from support.jobs import insert_job, payload
 from support.waiting import until

@@ -1,6 +1,7 @@
 """What the pages for people name is there: files, headings, commands, settings, events."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from notifyd.content.catalog import BUILT_IN, catalog
 from notifyd.settings import Settings
 from notifyd.store.adopt import INDEXES, TRIGGERS
 from notifyd.store.migrate import migrations
+from notifyd.store.server import Server
 from notifyd.store.table import REQUIRED
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -61,7 +63,8 @@ def _known_names() -> set[str]:
     types = {*catalog([BUILT_IN]), "follow_up"}
     columns = {*REQUIRED, "run_at", "expires_at"}
     schema = set(_NAME.findall("".join(migration.sql for migration in migrations())))
-    return {*Settings.model_fields, *columns, *schema, *types, *INDEXES, *TRIGGERS, *metrics, *ours, *log}
+    server = {*(field.name for field in fields(Server)), "pg_stat_activity", "pg_read_all_stats"}
+    return {*Settings.model_fields, *columns, *schema, *types, *INDEXES, *TRIGGERS, *metrics, *ours, *log, *server}
 
 
 @pytest.mark.parametrize("page", PAGES)

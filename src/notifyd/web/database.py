@@ -36,19 +36,16 @@ class Database:
 
     async def seen(self, _request: web.Request) -> web.Response:
         """Pools, statements and errors; and the server, or with 503 why it could not be asked."""
-        body: dict[str, Any] = {"pools": {name: _pool(pool) for name, pool in self.vitals.pools.items()}}
+        server, trouble = None, {}
         try:
             with anyio.fail_after(READ_LIMIT):
                 server = await look(self.store)
         except (DatabaseUnavailable, TimeoutError) as error:
             told = str(error) or "no answer within the time limit"
-            missing = {
-                "server": None,
-                "error": f"the database does not answer: {told}",
-                "cure": "ask again in a moment",
-            }
-            return document(body | missing, HTTPStatus.SERVICE_UNAVAILABLE)
-        return document(body | {"server": server.as_json()})
+            trouble = {"error": f"the database does not answer: {told}", "cure": "ask again in a moment"}
+        pools = {name: _pool(pool) for name, pool in self.vitals.pools.items()}
+        body = {"pools": pools, "server": server and server.as_json(), **trouble}
+        return document(body, HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK)
 
 
 def _pool(pool: PoolVitals) -> dict[str, Any]:
