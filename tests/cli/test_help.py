@@ -6,7 +6,7 @@ import pytest
 
 from support.command_line import CommandLine
 
-VERBS = ["run", "migrate", "check", "stats", "bounce", "preview", "demo"]
+VERBS = ["run", "migrate", "check", "stats", "indexes", "bounce", "preview", "demo"]
 
 
 def test_version(notifyd: CommandLine) -> None:

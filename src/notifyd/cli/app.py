@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from notifyd import __version__
-from notifyd.cli import bounce, check, demo, migrate, preview, run, stats
+from notifyd.cli import bounce, check, demo, indexes, migrate, preview, run, stats
 from notifyd.cli.errors import explain
 
 
@@ -26,7 +26,16 @@ app = typer.Typer(
     context_settings={"max_content_width": 100},
 )
 
-for verb in (run.run, migrate.migrate, check.check, stats.stats, bounce.bounce, preview.preview, demo.demo):
+for verb in (
+    run.run,
+    migrate.migrate,
+    check.check,
+    stats.stats,
+    indexes.indexes,
+    bounce.bounce,
+    preview.preview,
+    demo.demo,
+):
     app.command(help=_help(verb))(verb)
 
 

@@ -1,0 +1,55 @@
+"""`notifyd indexes`: which statements read large tables from end to end, and which indexes are missing or too many."""
+
+import json
+from dataclasses import asdict
+
+import anyio
+import typer
+
+from notifyd.cli.errors import Exit
+from notifyd.cli.options import Config, Json
+from notifyd.settings import Need, Settings, load
+from notifyd.store.indexes import survey
+from notifyd.store.remark import Remark
+
+_MARKS = {True: typer.style("FIND", fg="red", bold=True), False: typer.style("note", fg="yellow")}
+
+
+def indexes(config: Config = None, as_json: Json = False) -> None:
+    """Look at how the database would carry out each statement, and at the indexes of the tables concerned.
+
+    Runs none of the statements and changes nothing. Names large tables that are read from end to end, and indexes that
+    are missing, invalid, doubled, never used, or that do not serve the statement they are declared for; prints the SQL
+    that mends it, where that is proven to help. Exits with 1 if anything was found; notes do not count.
+
+    Examples:
+      notifyd indexes
+      notifyd indexes --json | jq -r '.findings[].sql // empty' | psql "$DATABASE_URL"
+    """
+    settings = load(config, Need.DATABASE)
+    remarks = anyio.run(_survey, settings)
+    findings = [remark for remark in remarks if remark.grave]
+    if as_json:
+        notes = [remark for remark in remarks if not remark.grave]
+        shown = {"ok": not findings, "findings": _shown(findings), "notes": _shown(notes)}
+        typer.echo(json.dumps(shown))
+    else:
+        for remark in remarks:
+            _print(remark)
+        if not findings:
+            typer.echo("ok    nothing to mend")
+    raise typer.Exit(Exit.FAILED if findings else Exit.WELL)
+
+
+async def _survey(settings: Settings) -> list[Remark]:
+    return await survey(settings.listen_dsn, settings.table)
+
+
+def _shown(remarks: list[Remark]) -> list[dict[str, object]]:
+    return [{name: value for name, value in asdict(remark).items() if name != "grave"} for remark in remarks]
+
+
+def _print(remark: Remark) -> None:
+    typer.echo(f"{_MARKS[remark.grave]}  {remark.kind:<11}  {remark.text}")
+    for line in (remark.sql or "").splitlines():
+        typer.echo(f"      {line}")

@@ -1,0 +1,150 @@
+"""Says which statements read a large table from end to end, and which declared index would spare them that.
+
+An index is recommended only where it is proven to serve the statement (`store.proof`).
+"""
+
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+import asyncpg
+
+from notifyd.store.catalogue import Index, Relation
+from notifyd.store.explain import Plan, Question, Scan
+from notifyd.store.proof import Declared, NotServed, Unproven, declared, prove
+from notifyd.store.remark import Kind, Remark
+
+MOST = 0.2
+"""A statement that takes more than this part of a table is best served by reading it all."""
+
+
+class Advisor:
+    """What there is to say of the statements of one database.
+
+    Args:
+        connection: Outside a transaction.
+        plans: How each statement would be carried out.
+        tables: The tables in these plans, by schema and name.
+        indexes: Their indexes.
+    """
+
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        plans: Sequence[tuple[Question, Plan]],
+        tables: Mapping[tuple[str, str], Relation],
+        indexes: Sequence[Index],
+    ) -> None:
+        self._connection = connection
+        self._plans = plans
+        self._tables = tables
+        self._indexes = indexes
+
+    async def remarks(self) -> list[Remark]:
+        """Return what there is to say."""
+        transaction = self._connection.transaction()
+        await transaction.start()
+        try:
+            return [remark for question, plan in self._plans async for remark in self._of(question, plan)]
+        finally:
+            await transaction.rollback()
+
+    async def _of(self, question: Question, plan: Plan) -> AsyncIterator[Remark]:
+        if question.index is not None and (remark := await self._declared(question, plan, question.index)):
+            yield remark
+        for table in dict.fromkeys(scan.table for scan in plan.scans):
+            if table in self._tables and self._tables[table].large:
+                yield await self._scanned(question, plan, table)
+
+    async def _declared(self, question: Question, plan: Plan, sql: str) -> Remark | None:
+        """Say what is wrong with the index that is declared for a statement, or that it is not there."""
+        try:
+            index = declared(sql)
+            table = self._place(index, plan)
+            await prove(self._connection, question, index.what, table)
+        except (NotServed, Unproven) as error:
+            text = f"the index declared for {question.name} {error}"
+            return Remark(Kind.UNFIT, isinstance(error, NotServed), text, statement=question.name)
+        relation, taken = self._tables[table], self._existing(index, table) is not None
+        mend = await self._mend(question, index, table)
+        if mend is None or not (relation.large or taken) or table in {scan.table for scan in plan.scans}:
+            return None  # of a table that is read from end to end `_scanned` says more
+        text = f"index {index.name}, declared for {question.name}, is not there"
+        text += ": another index has its name, and does not serve the statement" if taken else ""
+        return self._about(question, table)(Kind.ABSENT, taken, text, index=index.name, sql=mend)
+
+    async def _scanned(self, question: Question, plan: Plan, table: tuple[str, str]) -> Remark:
+        """Say that a statement reads a large table from end to end."""
+        relation, about = self._tables[table], self._about(question, table)
+        rows = "" if relation.rows is None else f", {relation.rows:,.0f} rows"
+        text = f"{question.name} reads all of {relation.name} ({relation.bytes / 1024**2:,.0f} MB{rows})"
+        scans = [scan for scan in plan.scans if scan.table == table]
+        chosen = [scan.condition or "a part of it" for scan in scans if question.pinned or _in_vain(scan, relation)]
+        if not chosen:
+            return about(Kind.SCAN, False, f"{text}, and takes much of it: no index would help")
+        text += f" for {'; for '.join(dict.fromkeys(chosen))}"
+        for index in self._candidates(question, table):
+            with suppress(NotServed, Unproven):
+                await prove(self._connection, question, index.what, table)
+                mend = await self._mend(question, index, table)
+                if mend is None:
+                    text += f", though index {index.name} could serve it"
+                    return about(Kind.SCAN, False, text, index=index.name, sql=f"analyze {relation.name};")
+                return about(Kind.SCAN, True, text, index=index.name, sql=mend)
+        partial = [each for each in self._indexes if each.table == relation.oid and each.predicate]
+        reasons = [(each.name, await self._why_not(question, each, table)) for each in partial if not each.upholds]
+        text += "".join(f"; index {name} {why}" for name, why in reasons if why) or "; no index is declared for it"
+        return about(Kind.SCAN, True, text)
+
+    def _about(self, question: Question, table: tuple[str, str]) -> Callable[..., Remark]:
+        relation = self._tables[table]
+        return functools.partial(Remark, table=relation.name, bytes=relation.bytes, statement=question.name)
+
+    async def _mend(self, question: Question, index: Declared, table: tuple[str, str]) -> str | None:
+        """Return what puts a declared index in its place; None where it is there, and serves."""
+        there = self._existing(index, table)
+        if there is None:
+            return index.sql
+        spoilt = await self._why_not(question, there, table) is not None
+        return f"drop index concurrently {there.name};\n{index.sql}" if spoilt else None
+
+    def _candidates(self, question: Question, table: tuple[str, str]) -> Iterator[Declared]:
+        """Yield the declared indexes of a table, the statement's own first."""
+        others = [other for other, plan in self._plans if other is not question and table in plan.tables]
+        for each in (question, *others):
+            if each.index is not None:
+                with suppress(NotServed):
+                    if _names(index := declared(each.index), table):
+                        yield index
+
+    def _place(self, index: Declared, plan: Plan) -> tuple[str, str]:
+        for table in plan.tables:
+            if _names(index, table) and table in self._tables:
+                return table
+        raise NotServed(f"is on {index.table}, which the statement does not read")
+
+    def _existing(self, index: Declared, table: tuple[str, str]) -> Index | None:
+        oid = self._tables[table].oid
+        return next((each for each in self._indexes if each.table == oid and each.bare == index.name), None)
+
+    async def _why_not(self, question: Question, index: Index, table: tuple[str, str]) -> str | None:
+        """Say why an index that is there does not serve a statement; None where it does, or nobody can tell."""
+        try:
+            await prove(self._connection, question, declared(index.definition).what, table)
+        except NotServed as error:
+            return str(error)
+        except Unproven:
+            return None
+        return None
+
+
+def _in_vain(scan: Scan, relation: Relation) -> bool:
+    """Tell whether a scan reads many rows to take few."""
+    if scan.limited or scan.condition is None:
+        return scan.limited
+    return relation.rows is None or scan.rows <= MOST * relation.rows
+
+
+def _names(index: Declared, table: tuple[str, str]) -> bool:
+    schema, _, bare = index.table.replace('"', "").rpartition(".")
+    return bare == table[1] and schema in {"", table[0]}
