@@ -9,7 +9,7 @@ from notifyd.store.statements import PINNED, UNNAMED, name_of, statements
 from notifyd.store.table import inspect
 from store.shapes import SHAPES, TABLE, connected
 
-FREE = {"adopt", "catalogue", "explain", "migrate", "proof", "server", "stats", "table"}
+FREE = {"adopt", "catalogue", "explain", "migrate", "period", "proof", "server", "stats", "table"}
 """The modules whose statements are planned freely: counts, and the catalogue."""
 
 

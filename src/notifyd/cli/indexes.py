@@ -6,11 +6,17 @@ from dataclasses import asdict
 import anyio
 import typer
 
+from notifyd import dashboards
 from notifyd.cli.errors import Exit
 from notifyd.cli.options import Config, Json
 from notifyd.settings import Need, Settings, load
+from notifyd.store.dashboards import Unusable
+from notifyd.store.explain import Question
 from notifyd.store.indexes import survey
-from notifyd.store.remark import Remark
+from notifyd.store.questions import of_dashboard
+from notifyd.store.remark import Kind, Remark
+from notifyd.store.snapshots import open_snapshots
+from notifyd.store.table import Table
 
 _MARKS = {True: typer.style("FIND", fg="red", bold=True), False: typer.style("note", fg="yellow")}
 
@@ -42,7 +48,22 @@ def indexes(config: Config = None, as_json: Json = False) -> None:
 
 
 async def _survey(settings: Settings) -> list[Remark]:
-    return await survey(settings.listen_dsn, settings.table)
+    questions, unusable = await _dashboards(settings)
+    return [*await survey(settings.listen_dsn, settings.table, questions), *unusable]
+
+
+async def _dashboards(settings: Settings) -> tuple[list[Question], list[Remark]]:
+    """Return the statements of all dashboards, and what is to be said of those that do not fit this database."""
+    questions: list[Question] = []
+    unusable: list[Remark] = []
+    nothing = Table("", {})  # dashboards know nothing of the table of jobs
+    async with open_snapshots(settings.listen_dsn, nothing, pooled=False, replica=False) as store:
+        for name, dashboard in dashboards.load(None).dashboards.items():
+            try:
+                questions += await of_dashboard(store, dashboard)
+            except Unusable as error:
+                unusable.append(Remark(Kind.UNEXPLAINED, False, str(error), statement=name))
+    return questions, unusable
 
 
 def _shown(remarks: list[Remark]) -> list[dict[str, object]]:

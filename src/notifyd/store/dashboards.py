@@ -60,12 +60,21 @@ class Proven:
     Attributes:
         sql: One statement for all of it; see `store.composed.compose`.
         uuids: The parameters that are compared with a `uuid`.
-        statements: The variants that were chosen, the zone's first.
+        zones: The names of the server's time zones.
+        zone: How the zone's statement is put.
+        parts: How each other statement is, by its key.
     """
 
     sql: str
     uuids: frozenset[str]
-    statements: tuple[NamedSql, ...]
+    zones: list[str]
+    zone: Spelling
+    parts: Mapping[str, Spelling]
+
+    @property
+    def statements(self) -> tuple[NamedSql, ...]:
+        """The variants that were chosen, the zone's first."""
+        return tuple(spelling.statement for spelling in (self.zone, *self.parts.values()))
 
 
 @dataclass(slots=True)
@@ -139,11 +148,12 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
 
     zone = await chosen("", dashboard.zone or (UTC_ALONE,), None)
     parts = {part.key: await chosen(part.key, part.variants, zone) for part in dashboard.parts}
-    used = (zone, *parts.values())
     known.proven[dashboard.name] = proven = Proven(
         sql=compose(dashboard, known.zones, zone, parts),
-        uuids=frozenset[str]().union(*(spelling.uuids for spelling in used)),
-        statements=tuple(spelling.statement for spelling in used),
+        uuids=frozenset[str]().union(*(spelling.uuids for spelling in (zone, *parts.values()))),
+        zones=known.zones,
+        zone=zone,
+        parts=parts,
     )
     return proven
 

@@ -17,10 +17,10 @@ from notifyd.store.catalogue import Index, Relation, indexes, sizes, watched
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
 from notifyd.store.explain import Plan, Question, explain, told
 from notifyd.store.proof import NotServed, declared
+from notifyd.store.questions import ours
 from notifyd.store.redundant import PATIENCE, Redundant
 from notifyd.store.remark import Kind, Remark
-from notifyd.store.statements import PINNED, statements
-from notifyd.store.table import Table, inspect
+from notifyd.store.table import inspect
 
 _SESSION = {"application_name": "notifyd indexes", "lock_timeout": "2s", "statement_timeout": "10s"}
 
@@ -98,12 +98,6 @@ async def _look(connection: asyncpg.Connection, name: str, questions: Sequence[Q
             await indexes(connection, tables.values()),
             await watched(connection),
         )
-
-
-def ours(table: Table) -> Iterator[Question]:
-    """Yield the statements of the store."""
-    for name, sql in statements().items():
-        yield Question(name, table.bind(sql), pinned=name.partition(".")[0] in PINNED)
 
 
 def _judged(seen: Seen, patience: timedelta) -> Iterator[Remark]:

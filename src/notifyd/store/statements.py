@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from types import MappingProxyType
 
 from notifyd import store
 
@@ -24,18 +23,9 @@ PINNED = frozenset(
 _STATEMENT = re.compile(r"\s*(select|with|insert|update|delete)\b")
 
 
-@cache
 def statements() -> Mapping[str, str]:
     """Return every SQL constant of the store that is one statement, by `module.NAME`; placeholders unfilled."""
-    modules = [found.name for found in iter_modules(store.__path__)]
-    return MappingProxyType(
-        {
-            f"{module}.{name}": value
-            for module in modules
-            for name, value in vars(import_module(f"notifyd.store.{module}")).items()
-            if name.isupper() and not name.startswith("_") and isinstance(value, str) and _STATEMENT.match(value)
-        }
-    )
+    return {name: sql for sql, name in _names().items()}
 
 
 def name_of(sql: str) -> str:
@@ -45,4 +35,11 @@ def name_of(sql: str) -> str:
 
 @cache
 def _names() -> Mapping[str, str]:
-    return {sql: name for name, sql in statements().items()}
+    """Return the names by statement: one that another module imports has one name all the same."""
+    modules = [found.name for found in iter_modules(store.__path__)]
+    return {
+        value: f"{module}.{name}"
+        for module in modules
+        for name, value in vars(import_module(f"notifyd.store.{module}")).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str) and _STATEMENT.match(value)
+    }
