@@ -40,6 +40,12 @@ def test_a_quantile_lies_in_its_bucket(durations: list[float], share: float) -> 
     assert low <= estimate <= high
 
 
+def test_a_quantile_is_where_an_even_spread_would_have_it() -> None:
+    """Half of four durations between 1 and 1.2 ms is taken for 1.1 ms; beyond the last end the longest bounds it."""
+    assert 0.0011 == pytest.approx(filled([0.0012] * 4).quantile(0.5))
+    assert 20.0 == pytest.approx(filled([25.0] * 4).quantile(0.5))
+
+
 def test_of_nothing_there_is_no_quantile() -> None:
     """No duration is not a duration of zero."""
     assert Histogram().quantile(0.5) is None
