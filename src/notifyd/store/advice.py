@@ -91,8 +91,8 @@ class Advisor:
                     text += f", though index {index.name} could serve it"
                     return about(Kind.SCAN, False, text, index=index.name, sql=f"analyze {relation.name};")
                 return about(Kind.SCAN, True, text, index=index.name, sql=mend)
-        partial = [each for each in self._indexes if each.table == relation.oid and each.predicate]
-        reasons = [(each.name, await self._why_not(question, each, table)) for each in partial if not each.upholds]
+        there = [each for each in self._indexes if each.table == relation.oid and not (each.upholds or each.ours)]
+        reasons = [(each.name, await self._why_not(question, each, table)) for each in there if each.predicate]
         text += "".join(f"; index {name} {why}" for name, why in reasons if why) or "; no index is declared for it"
         return about(Kind.SCAN, True, text)
 

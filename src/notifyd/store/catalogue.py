@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import asyncpg
 
+from notifyd.store.adopt import INDEXES
+
 LARGE_BYTES = 8 * 1024 * 1024
 
 LARGE_ROWS = 50_000
@@ -67,6 +69,11 @@ class Index:
     method: str
     keys: tuple[tuple[int, int, int, int], ...]
     rest: tuple[tuple[int, ...], str, str]
+
+    @property
+    def ours(self) -> bool:
+        """Whether `notifyd migrate` made it, and would make it again."""
+        return self.schema == "notifyd" or self.bare in INDEXES
 
     @property
     def predicate(self) -> str | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from notifyd.store.adopt import INDEXES, Step, missing_pieces
+from notifyd.store.adopt import Step, missing_pieces
 from notifyd.store.advice import Advisor
 from notifyd.store.catalogue import Index, Relation, indexes, sizes, watched
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
@@ -110,7 +110,6 @@ def _judged(seen: Seen, patience: timedelta) -> Iterator[Remark]:
     redundant = Redundant(
         tables={table.oid: table for table in seen.tables.values()},
         indexes=[index for index in seen.indexes if not _reported(index, seen.missing)],
-        ours=_is_ours,
         used={name for _, plan in seen.plans for name in plan.indexes},
         declared=set(_names(seen.plans)),
         since=seen.since,
@@ -124,10 +123,6 @@ def _names(plans: Sequence[tuple[Question, Plan]]) -> Iterator[str]:
         if question.index is not None:
             with suppress(NotServed):
                 yield declared(question.index).name
-
-
-def _is_ours(index: Index) -> bool:
-    return index.schema == "notifyd" or index.bare in INDEXES
 
 
 def _reported(index: Index, missing: Sequence[Step]) -> bool:

@@ -4,7 +4,7 @@ It never speaks against an index that upholds something (a key, a constraint), n
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,7 +24,6 @@ class Redundant:
     Attributes:
         tables: The tables concerned, by oid.
         indexes: Their indexes, the oldest first.
-        ours: Tells an index of ours.
         used: The names of indexes that a statement uses.
         declared: The names of indexes that are declared for one.
         since: For how long uses have been counted.
@@ -33,7 +32,6 @@ class Redundant:
 
     tables: Mapping[int, Relation]
     indexes: Sequence[Index]
-    ours: Callable[[Index], bool]
     used: Collection[str]
     declared: Collection[str]
     since: timedelta
@@ -56,14 +54,14 @@ class Redundant:
                 yield self._unused(index)
 
     def _serves(self, index: Index) -> bool:
-        needed = index.upholds or self.ours(index)
+        needed = index.upholds or index.ours
         return needed or index.scans > 0 or index.bare in self.used or index.bare in self.declared
 
     def _pairs(self, indexes: list[Index]) -> Iterator[tuple[Index, Index]]:
         """Yield each index that may go with the one that makes it superfluous."""
         gone: set[str] = set()
         for index in sorted(indexes, key=self._worth):
-            if index.upholds or self.ours(index):
+            if index.upholds or index.ours:
                 continue
             for other in indexes:
                 if other is not index and other.name not in gone and _covers(other, index):
