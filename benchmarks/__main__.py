@@ -5,11 +5,12 @@ import asyncio
 import sys
 
 from benchmarks.contest import hold
+from benchmarks.dashboards import dashboards
 from benchmarks.plan import FULL, QUICK, SMOKE, Part, Plan
 from benchmarks.profile import profile
 from benchmarks.report import as_json, machine, show
 from benchmarks.say import say
-from benchmarks.stage import open_stage
+from benchmarks.stage import open_cluster, open_stage
 from benchmarks.worker import WorkerFailed
 
 
@@ -21,14 +22,21 @@ def main() -> int:
     given = _arguments()
     plan = SMOKE if given.smoke else QUICK if given.quick else FULL
     try:
-        print(asyncio.run(_run(plan, set(given.only), as_profile=given.profile, json=given.json)), end="")
+        ran = _dashboards(plan) if given.dashboards else _run(plan, set(given.only), given.profile, given.json)
+        print(asyncio.run(ran), end="")
     except WorkerFailed as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-async def _run(plan: Plan, parts: set[Part], *, as_profile: bool, json: bool) -> str:
+async def _dashboards(plan: Plan) -> str:
+    say("setting the stage: PostgreSQL")
+    with open_cluster(durable=plan.durable) as cluster:
+        return await dashboards(cluster, plan.factors, plan.views)
+
+
+async def _run(plan: Plan, parts: set[Part], as_profile: bool, json: bool) -> str:
     say("setting the stage: PostgreSQL, mail server, Twilio stand-in")
     async with open_stage(durable=plan.durable) as stage:
         if as_profile:
@@ -49,6 +57,9 @@ def _arguments() -> argparse.Namespace:
     sizes.add_argument("--smoke", action="store_true", help="a few jobs: shows that everything works, measures nothing")
     parser.add_argument("--json", action="store_true", help="every measurement as JSON on standard output")
     parser.add_argument("--profile", action="store_true", help="instead: where notifyd's CPU goes, part by part")
+    parser.add_argument(
+        "--dashboards", action="store_true", help="instead: a salon's dashboard beside the ten queries it replaces"
+    )
     return parser.parse_args()
 
 

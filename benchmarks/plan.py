@@ -36,6 +36,8 @@ class Plan:
         gap: Seconds between two of them on average.
         settle: Seconds that an idle worker is given before it is watched.
         idle: Seconds that it is watched for.
+        factors: How many times the rows of `salons.SIZES` a salon's dashboard is measured over.
+        views: How often it is looked at, at each of these sizes.
         durable: Whether PostgreSQL waits for the disk, without which no figure means anything.
     """
 
@@ -47,6 +49,8 @@ class Plan:
     gap: float
     settle: float
     idle: float
+    factors: tuple[int, ...]
+    views: int
     durable: bool = True
 
 
@@ -59,6 +63,8 @@ FULL = Plan(
     gap=0.04,
     settle=3.0,
     idle=20.0,
+    factors=(1, 100),
+    views=500,
 )
 
 QUICK = Plan(
@@ -70,6 +76,8 @@ QUICK = Plan(
     gap=0.04,
     settle=2.0,
     idle=10.0,
+    factors=(1, 10),
+    views=100,
 )
 
 SMOKE = Plan(
@@ -81,5 +89,7 @@ SMOKE = Plan(
     gap=0.04,
     settle=0.1,
     idle=0.5,
+    factors=(1,),
+    views=5,
     durable=False,
 )

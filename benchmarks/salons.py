@@ -47,7 +47,16 @@ _TICK = timedelta(milliseconds=1)
 _HALVES = (200, 201, 200, 199, 8, 9, 8, 7)  # each beside the one before: +0.5, -0.5, -0.5, +12.5, -11.1, -12.5 per cent
 _PAID = ("completed",) * 8 + ("pending", "failed", "refunded", "Completed")
 _MET = ("confirmed", "completed", "scheduled", "cancelled", "no_show", "CANCELLED")
-_TAGS = (["VIP"], ["VIP", "regular"], ["vip"], ["VIPs"], ["not VIP"], ["regular"], [], None)
+_TAGS: tuple[list[str] | None, ...] = (
+    ["VIP"],
+    ["VIP", "regular"],
+    ["vip"],
+    ["VIPs"],
+    ["not VIP"],
+    ["regular"],
+    [],
+    None,
+)
 _COSTS = (None, Decimal(0), Decimal("0.0079"), Decimal("0.0083"))
 _ROLES = ("Director", "Producer", "Camera", None)
 _PRODUCTIONS = ("Harbour", "Night train", None)

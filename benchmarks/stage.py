@@ -56,6 +56,13 @@ class Stage:
         return str(await self.booking.fetchval(_VERSION))
 
 
+@contextmanager
+def open_cluster(*, durable: bool) -> Iterator[Cluster]:
+    """Start the PostgreSQL alone, and stop it again."""
+    with _scratch_directory() as directory, Cluster(directory / "postgres", durable=durable) as cluster:
+        yield cluster
+
+
 @asynccontextmanager
 async def open_stage(*, durable: bool) -> AsyncIterator[Stage]:
     """Set the stage, and take it down again."""

@@ -95,7 +95,8 @@ def conversations(identity: str, first: date, last: date) -> dict[str, Any]:
     zone, mine = _zone(identity), of_salon(identity)
 
     def within(row: Row) -> bool:
-        return first <= row[1].astimezone(zone).date() <= last
+        moment: datetime = row[1]
+        return first <= moment.astimezone(zone).date() <= last
 
     costs = [row[2] or Decimal(0) for row in mine["messages"] if within(row)]
     return {

@@ -13,9 +13,11 @@ from benchmarks.salons import LOCATIONS, SALONS, STEADY, USERS, ZONES
 from dashboards import oracle
 from notifyd.dashboards import load
 from notifyd.dashboards.load import shipped
+from notifyd.model import comparison
 from notifyd.model.dashboard import Dashboard
-from notifyd.store import dashboards as engine
+from notifyd.store import composed
 from notifyd.store.dashboards import run
+from notifyd.store.period import period
 from notifyd.store.pool import Store
 
 INSTANTS = tuple(
@@ -110,7 +112,7 @@ async def test_every_number_of_contacts(salons: Store) -> None:
 
 TEXTS = {
     "the zone": ("zone.sql", "select timezone", "select 'UTC' as timezone"),
-    "the refunds": ("revenue.sql", "- coalesce(refund_amount::numeric, 0)", ""),
+    "the refunds": ("revenue.sql", "- coalesce(refund_amount, 0)", ""),
     "the status of payments": ("revenue.sql", "status = 'completed'", "true"),
     "its capitals": ("revenue.sql", "status = 'completed'", "lower(status) = 'completed'"),
     "no_show": ("appointments.sql", "('cancelled', 'no_show')", "('cancelled')"),
@@ -120,14 +122,12 @@ TEXTS = {
     "active clients": ("total_clients.sql", "and is_active", ""),
     "the place of payments": ("revenue.sql", ":location_id is null or", "true or"),
     "the place of appointments": ("appointments.sql", ":location_id is null or", "true or"),
-    "the end of the month": ("appointments.sql", "start_time < :next_start", "start_time <= :next_start"),
-    "no end of the month": ("appointments.sql", "and start_time < :next_start", ""),
-    "the beginning of the month": ("new_clients.sql", "(where created_at >= :current", "(where created_at > :current"),
-    "the month so far": ("appointments.sql", "and start_time < :now", ""),
-    "as much of the month before": ("new_clients.sql", "created_at < :previous_to_date", "created_at < :current_start"),
+    "the end of the month": ("appointments.sql", "start_time < :until", "start_time <= :until"),
+    "no end of the month": ("appointments.sql", "and start_time < :until", ""),
+    "the beginning of the month": ("new_clients.sql", "created_at >= :since", "created_at > :since"),
     "approval": ("rating.sql", "and is_approved", ""),
-    "halves of a tenth": ("rating.sql", "round(avg(rating::numeric), 1)", "round(avg(rating::numeric) - 0.001, 1)"),
-    "cents": ("revenue.sql", "round(", "trunc("),
+    "halves of a tenth": ("rating.sql", "::numeric, 6), 1)", "::numeric, 6) - 0.001, 1)"),
+    "cents": ("dashboard.toml", "decimals = 2", "decimals = 1"),
 }
 
 
@@ -158,7 +158,35 @@ async def test_a_broken_rounding_is_seen(prisma: Store, monkeypatch: pytest.Monk
             return 100 if current else 0
         return ROUNDINGS[how](float((current - previous) / Decimal(previous) * 100))
 
-    monkeypatch.setattr(engine, "change", broken)
+    monkeypatch.setattr(comparison, "change", broken)
+    assert await _differs(prisma, load(None).dashboards["salon"])
+
+
+CALENDAR = {
+    "an hour that comes twice": (") at time zone l.timezone = (", ") at time zone l.timezone <> ("),
+    "the end of the month so far": (
+        "(2, p.current_start, p.now), (3, p.now,",
+        "(2, p.current_start, p.next_start), (3, p.next_start,",
+    ),
+    "as much of the month before": ("least(l.clock - l.month + (l.month - interval '1 month'), l.month)", "l.month"),
+    "no more than the month before": (
+        "least(l.clock - l.month + (l.month - interval '1 month'), l.month)",
+        "l.clock - l.month + (l.month - interval '1 month')",
+    ),
+    "the server's list of zones": ("then z.timezone::text else 'UTC'", "then 'Etc/GMT+3' else 'Etc/GMT-3'"),
+}
+
+
+@pytest.mark.parametrize("rule", CALENDAR)
+async def test_a_broken_calendar_is_seen(prisma: Store, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    """With one rule of the calendar broken, some number differs from the oracle's."""
+    sound, broken = CALENDAR[rule]
+
+    def changed(*given: Any) -> str:
+        assert sound in period(*given)
+        return period(*given).replace(sound, broken)
+
+    monkeypatch.setattr(composed, "period", changed)
     assert await _differs(prisma, load(None).dashboards["salon"])
 
 

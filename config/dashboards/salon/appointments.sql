@@ -1,10 +1,6 @@
--- Those still to come this month are in "current", and not in "current_to_date".
-select
-    count(*) filter (where start_time >= :current_start) as current,
-    count(*) filter (where start_time < :current_start) as previous,
-    count(*) filter (where start_time >= :current_start and start_time < :now) as current_to_date,
-    count(*) filter (where start_time < :previous_to_date) as previous_to_date
+-- This month's are all of them, also those still to come.
+select count(*)
 from appointments
-where salon_id = :salon_id and start_time >= :previous_start and start_time < :next_start
-    and coalesce(status::text, '') not in ('cancelled', 'no_show')
+where salon_id = :salon_id and coalesce(status::text, '') not in ('cancelled', 'no_show')
+    and start_time >= :since and start_time < :until
     and (:location_id is null or location_id = :location_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from notifyd.dashboards.written import Written, WrittenPart, told
-from notifyd.model.dashboard import PERIOD, Dashboard, Part, Shape, names
+from notifyd.model.dashboard import PERIOD, SPAN, Dashboard, Part, Shape, names
 from notifyd.model.named_sql import NamedSql, Unreadable, named_sql
 from notifyd.model.parameters import Kind, Parameter, Unacceptable
 
@@ -91,7 +91,7 @@ class _Reader:
         parameter = Parameter(name, Kind(given.kind), given.required, None, given.longest)
         if not _PARAMETER.fullmatch(name):
             self._say(key, "is no name for a parameter; use small letters, digits and _")
-        if name in PERIOD:
+        if name in (*PERIOD, *SPAN):
             self._say(key, "is a name that every statement has already; choose another")
         if given.default is None:
             return parameter
@@ -106,7 +106,12 @@ class _Reader:
     def _part(self, key: str, written: WrittenPart, known: frozenset[str]) -> Part:
         if not _KEY.fullmatch(key):
             self._say(f"data.{key}", "is no name for a key; use letters, digits and _")
-        return Part(key, Shape(written.shape), self._variants(f"data.{key}.sql", written.sql, known))
+        shape = Shape(written.shape)
+        if shape is Shape.COMPARISON:
+            known |= set(SPAN)
+        elif written.decimals:
+            self._say(f"data.{key}.decimals", "is for comparisons alone; round in the statement")
+        return Part(key, shape, written.decimals, self._variants(f"data.{key}.sql", written.sql, known))
 
     def _variants(self, key: str, files: list[str], known: frozenset[str]) -> tuple[NamedSql, ...]:
         return tuple(self._statement(key, file, known) for file in files)

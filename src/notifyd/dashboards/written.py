@@ -36,6 +36,7 @@ class WrittenPart(_Strict):
 
     sql: _Files
     shape: Literal["value", "row", "rows", "comparison"]
+    decimals: Annotated[int, Field(ge=0, le=6)] = 0
 
 
 class Written(_Strict):

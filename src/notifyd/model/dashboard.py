@@ -11,12 +11,16 @@ PERIOD = ("now", "timezone", "previous_start", "current_start", "next_start", "p
 """The names that every statement may use besides the parameters; `store.period` says what they stand for."""
 
 
+SPAN = ("since", "until")
+"""And these the statement of a comparison: the span that its figure is for."""
+
+
 class Shape(StrEnum):
     """What a statement's answer becomes in `data`.
 
     `value`: its only column of its only row. `row`: an object of its columns, of its only row. `rows`: a list of them.
-    `comparison`: its only row has `current`, `previous`, `current_to_date` and `previous_to_date`, and the changes in
-    per cent are reckoned from them.
+    `comparison`: the statement gives one figure, a count or a sum, for [:since, :until), and is run for this month and
+    the one before; see `model.comparison`.
     """
 
     VALUE = "value"
@@ -32,11 +36,13 @@ class Part:
     Attributes:
         key: Its name.
         shape: What the statement's answer becomes.
+        decimals: What a comparison's figures are rounded to.
         variants: The statement, in one or several spellings: the first that the database takes is used.
     """
 
     key: str
     shape: Shape
+    decimals: int
     variants: tuple[NamedSql, ...]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from notifyd.model.dashboard import PERIOD, Dashboard, Shape
+from notifyd.model.dashboard import PERIOD, SPAN, Dashboard, Shape
 from notifyd.model.named_sql import NamedSql
 from notifyd.model.parameters import Kind
 from notifyd.store.period import period
@@ -23,8 +23,8 @@ _SHAPED = {
     Shape.VALUE: "to_json((\n{sql}\n))",
     Shape.ROW: "(select to_json(q) from (\n{sql}\n) q)",
     Shape.ROWS: "(select coalesce(json_agg(q), '[]') from (\n{sql}\n) q)",
-    Shape.COMPARISON: "(select json_build_array(q.current, q.previous, q.current_to_date, q.previous_to_date)"
-    " from (\n{sql}\n) q)",
+    Shape.COMPARISON: "(select json_agg(q.figure order by q.number) from (select s.number, (\n{sql}\n) as figure"
+    " from notifyd_spans s) q)",
 }
 
 
@@ -67,6 +67,8 @@ def compose(dashboard: Dashboard, zones: list[str], zone: Spelling, parts: Mappi
 
     def filled(spelling: Spelling) -> str:
         def value(name: str) -> str:
+            if name in SPAN:
+                return f"s.{name}"
             if name in PERIOD or name in days or name not in typed:
                 return f'(select "{name}" from notifyd_period)'  # noqa: S608 - a name of ours, or letters and digits
             return f"{typed[name]}::uuid" if name in spelling.uuids else typed[name]

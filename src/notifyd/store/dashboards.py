@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 
-from notifyd.model.change import change
-from notifyd.model.dashboard import Dashboard, Shape
+from notifyd.model.comparison import compare
+from notifyd.model.dashboard import Dashboard, Part, Shape
 from notifyd.model.named_sql import NamedSql
 from notifyd.model.parameters import Unacceptable, Value, accept
 from notifyd.store.composed import AS_OF, UTC_ALONE, Spelling, compose, spellings
@@ -118,7 +118,7 @@ async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now:
         raise
     if not rows:
         raise NothingThere
-    data = {part.key: _shaped(part.shape, rows[0][part.key]) for part in dashboard.parts}
+    data = {part.key: _shaped(part, rows[0][part.key]) for part in dashboard.parts}
     return Answer(data, rows[0][AS_OF].astimezone(UTC))
 
 
@@ -182,28 +182,9 @@ def _said(error: asyncpg.PostgresError) -> str:
     return str(error) if about_names else type(error).__name__
 
 
-def _shaped(shape: Shape, text: str | None) -> Any:
-    answer = None if text is None else json.loads(text, parse_float=Decimal)
-    if shape is Shape.COMPARISON:
-        answer = _compared(*(answer or [0] * 4))
-    return _plain(answer)
-
-
-def _compared(current: Any, previous: Any, current_to_date: Any, previous_to_date: Any) -> dict[str, Any]:
-    return {
-        "current": current,
-        "previous": previous,
-        "change": _change(current, previous),
-        "currentToDate": current_to_date,
-        "previousToDate": previous_to_date,
-        "changeToDate": _change(current_to_date, previous_to_date),
-    }
-
-
-def _change(current: Any, previous: Any) -> int | None:
-    """Compare two figures; null, and what is no number (PostgreSQL has an infinity), cannot be compared."""
-    figures = isinstance(current, int | Decimal) and isinstance(previous, int | Decimal)
-    return change(current, previous) if figures else None
+def _shaped(part: Part, text: str | None) -> Any:
+    answer: Any = None if text is None else json.loads(text, parse_float=Decimal)
+    return _plain(compare(answer, part.decimals) if part.shape is Shape.COMPARISON else answer)
 
 
 def _plain(value: Any) -> Any:

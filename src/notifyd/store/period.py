@@ -25,6 +25,8 @@ _HOUR = "interval '1 hour'"
 def period(zone: str, now: str, days: Mapping[str, str], names: list[str]) -> str:
     """Return the CTEs that end in `notifyd_period`: one row, or none where the zone's statement finds none.
 
+    Behind it stands `notifyd_spans`: both months in four pieces, in the order of `model.comparison.SPANS`.
+
     Args:
         zone: A statement with a column `timezone`. What is no zone of the server's is UTC.
         now: A `timestamptz` expression, null for the database's clock.
@@ -55,6 +57,11 @@ notifyd_zone as (
     select l.timezone, l.now,
     {columns}
     from notifyd_local l
+), notifyd_spans as materialized (
+    select s.* from notifyd_period p cross join lateral (values
+        (0, p.previous_start, p.previous_to_date), (1, p.previous_to_date, p.current_start),
+        (2, p.current_start, p.now), (3, p.now, p.next_start)
+    ) s (number, since, until)
 )"""  # noqa: S608 - names of zones and parameters are letters and digits; the rest was written by an operator
 
 
