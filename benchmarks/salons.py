@@ -32,16 +32,16 @@ FIRST, LAST = datetime(2025, 11, 1, tzinfo=UTC), datetime(2027, 1, 10, tzinfo=UT
 
 SIZES = {
     "payments": 9_000,
-    "appointments": 9_000,
-    "clients": 3_000,
-    "reviews": 2_000,
+    "appointments": 10_000,
+    "clients": 2_000,
+    "reviews": 1_000,
     "bookings": 10_000,
     "messages": 50_000,
     "conversations": 1_000,
     "jobs": 500,
     "contacts": 2_000,
 }
-"""Ordinary rows of each table."""
+"""Ordinary rows of each table: of ten visits nine are paid for and one is reviewed, and a client comes five times."""
 
 _TICK = timedelta(milliseconds=1)
 _HALVES = (200, 201, 200, 199, 8, 9, 8, 7)  # each beside the one before: +0.5, -0.5, -0.5, +12.5, -11.1, -12.5 per cent

@@ -163,7 +163,6 @@ async def test_a_broken_rounding_is_seen(prisma: Store, monkeypatch: pytest.Monk
 
 
 CALENDAR = {
-    "an hour that comes twice": (") at time zone l.timezone = (", ") at time zone l.timezone <> ("),
     "the end of the month so far": (
         "(2, p.current_start, p.now), (3, p.now,",
         "(2, p.current_start, p.next_start), (3, p.next_start,",
@@ -187,6 +186,12 @@ async def test_a_broken_calendar_is_seen(prisma: Store, monkeypatch: pytest.Monk
         return period(*given).replace(sound, broken)
 
     monkeypatch.setattr(composed, "period", changed)
+    assert await _differs(prisma, load(None).dashboards["salon"])
+
+
+async def test_the_second_time_of_an_hour_is_seen(prisma: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a month began the second time that its first hour comes, some number would differ: Havana's November."""
+    monkeypatch.setattr("notifyd.store.period._first", lambda local: f"(({local}) at time zone l.timezone)")
     assert await _differs(prisma, load(None).dashboards["salon"])
 
 

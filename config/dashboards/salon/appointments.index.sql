@@ -1,2 +1,2 @@
-create index concurrently if not exists appointments_start on appointments (salon_id, start_time)
-include (status, location_id)
+create index concurrently if not exists appointments_met on appointments (salon_id, start_time)
+include (location_id) where coalesce(status, '') not in ('cancelled', 'no_show')

@@ -1,0 +1,6 @@
+-- status is an enum, which no index can compare with a text
+select count(*)
+from appointments
+where salon_id = :salon_id and coalesce(status::text, '') not in ('cancelled', 'no_show')
+    and start_time >= :since and start_time < :until
+    and (:location_id is null or location_id = :location_id)
