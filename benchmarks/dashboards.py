@@ -41,9 +41,6 @@ _ROWS = {
 }
 """The tables that the dashboard reads; a row comes from its number, a salon and a moment."""
 
-_ITS_OWN = "create index on appointments (salon_id, start_time) include (status)"
-"""What the ten queries ask of appointments differs a little, and must not be slow for want of an index."""
-
 _SOURCE = """
 from (select n, ($1::text[])[1 + n % cardinality($1::text[])] as salon,
     $2::timestamp - random() * interval '{months} months' + interval '1 month' as moment
@@ -92,7 +89,6 @@ async def _fill(dsn: str, factor: int) -> None:
     for statement in proven.statements:
         if statement.index is not None:
             await booking.execute(statement.index)
-    await booking.execute(_ITS_OWN)
     for table in _ROWS:
         await booking.execute(f"vacuum analyze {table}")
     await booking.execute("checkpoint")

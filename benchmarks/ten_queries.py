@@ -11,8 +11,9 @@ where salon_id = $1 and status = 'completed' and created_at >= $2 and created_at
 """
 _MET = """
 select count(*) from appointments
-where salon_id = $1 and start_time >= $2 and start_time < $3 and status not in ('cancelled', 'no_show')
+where salon_id = $1 and start_time >= $2 and start_time < $3 and coalesce(status, '') not in ('cancelled', 'no_show')
 """
+"""Spelt so that the index serves that is there for the dashboard."""
 _NEW = "select count(*) from clients where salon_id = $1 and created_at >= $2 and created_at < $3"
 _ZONE = "select timezone from salons where id = $1"
 _CLIENTS = "select count(*) from clients where salon_id = $1 and is_active"
