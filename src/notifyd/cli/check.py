@@ -20,8 +20,8 @@ _MARKS = {
 def check(config: Config = None, as_json: Json = False) -> None:
     """Prove the configuration, its connections included; send nothing and change nothing.
 
-    Looks at the keys, the database, the table, LISTEN, the templates, the mail server (connection, TLS, login), the
-    Twilio account and the HTTP port, and names the cure for each that fails.
+    Looks at the keys, the database, the table, LISTEN, the templates, the dashboards, the mail server (connection,
+    TLS, login), the Twilio account and the HTTP port, and names the cure for each that fails.
 
     Examples:
       notifyd check

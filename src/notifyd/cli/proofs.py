@@ -12,8 +12,9 @@ from functools import partial
 import anyio
 
 from notifyd import daemon
+from notifyd.cli.dashboards import dashboards
 from notifyd.cli.errors import Exit, told
-from notifyd.cli.finding import Finding
+from notifyd.cli.finding import Disproved, Doubted, Finding
 from notifyd.content import Renderer
 from notifyd.content.preview import problems
 from notifyd.model.job import Channel
@@ -27,10 +28,6 @@ from notifyd.store.table import TableUnusable
 
 TIME_LIMIT = 20.0
 """Seconds one proof may take, however many hosts do not answer."""
-
-
-class Disproved(Exception):  # noqa: N818 - the end of a proof
-    """The text says what is wrong, and the cure."""
 
 
 _CULPRITS = {
@@ -53,6 +50,10 @@ async def prove(settings: Settings) -> AsyncIterator[Finding]:
         else:
             yield await _try(name, proof, settings)
     yield await _try("templates", _templates, settings)
+    if database.code is Exit.DATABASE:
+        yield Finding("dashboards", None, "not looked at: it takes the database")
+    else:
+        yield await _try("dashboards", dashboards, settings)
     for channel in Channel:
         yield await _try(channel, partial(_transport, channel), settings)
     yield await _try("http", _http, settings)
@@ -62,6 +63,8 @@ async def _try(name: str, proof: Proof, settings: Settings) -> Finding:
     try:
         with anyio.fail_after(TIME_LIMIT):
             return Finding(name, True, await proof(settings))
+    except Doubted as error:
+        return Finding(name, None, str(error))
     except Disproved as error:
         return Finding(name, False, str(error), Exit.FAILED)
     except TimeoutError:

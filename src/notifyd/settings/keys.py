@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         "PgBouncer: LISTEN does not work through one.",
         examples=["postgresql://notifyd:password@db.example.com:5432/bookings"],
     )
+    replica_url: values.DatabaseUrl | None = Field(
+        None,
+        description="A read replica of the same database, for dashboards alone; they may then be as late as it is.",
+        examples=["postgresql://notifyd:password@replica.example.com:5432/bookings"],
+    )
     table: values.Table = Field(
         "public.notification_jobs",
         description="The table that the booking system inserts into, as `schema.table`.",
@@ -117,6 +122,11 @@ class Settings(BaseSettings):
         None,
         description="Templates of your own; looked up before the built-in ones.",
         examples=["/etc/notifyd/templates"],
+    )
+    dashboards_dir: values.Directory | None = Field(
+        None,
+        description="Dashboards of your own; looked up before those that came with notifyd.",
+        examples=["/etc/notifyd/dashboards"],
     )
     bounce_dir: values.Directory | None = Field(
         None,
@@ -236,6 +246,16 @@ class Settings(BaseSettings):
     def listen_dsn(self) -> str:
         """The address for LISTEN and for migrations: the direct one, where there is one."""
         return cleaned(self.listen_url.get_secret_value()) if self.listen_url else self.dsn
+
+    @property
+    def dashboards_dsn(self) -> str:
+        """The address that dashboards are read from: the replica's, else the direct one, else the only one."""
+        return cleaned(self.replica_url.get_secret_value()) if self.replica_url else self.listen_dsn
+
+    @property
+    def dashboards_pooled(self) -> bool:
+        """Whether that address leads through a pooler; only the address itself can say so."""
+        return is_pooled((self.replica_url or self.listen_url or self.database_url).get_secret_value())
 
     @property
     def receipts_url(self) -> str | None:
