@@ -214,6 +214,10 @@ def test_durations_that_make_no_sense(configuration: Configuration, written: str
         (f'database_url = "{SECRET}"', "must look like postgresql://"),
         (f'database_url = "postgresql://[{SECRET}"', "must look like postgresql://"),
         (f'http_token = "{SECRET} ü"', "must be made of visible ASCII"),
+        (f'http_role_tokens = "{SECRET}"', "must be role=token"),
+        (f'http_role_tokens = "owner={SECRET},"', "must be role=token"),
+        (f'http_role_tokens = "Owner={SECRET}"', "must be role=token"),
+        (f'http_role_tokens = "owner={SECRET},desk={SECRET}"', "must not give one token twice"),
         ('unknown_email = "reconcile"', "must be one of"),
         ("[smtp]\nhost = 'x'", "is no key of notifyd"),
         (f"smtp_password = ['{SECRET}']", "must be a text in quotes"),
@@ -335,6 +339,9 @@ SENDING: dict[str, Any] = {
         ({"http_host": "::"}, "HTTP_TOKEN"),
         ({"http_host": "0.0.0.0", "http_token": SECRET}, None),
         ({"http_host": "127.8.8.8"}, None),
+        ({"http_role_tokens": f"owner={SECRET}"}, "HTTP_ROLE_TOKENS"),
+        ({"http_role_tokens": f"owner={SECRET}", "http_token": SECRET}, "HTTP_ROLE_TOKENS"),
+        ({"http_role_tokens": f"owner={SECRET}", "http_token": "another"}, None),
         ({"retry_base": "60", "retry_max": "59"}, "RETRY_MAX"),
         ({"database_url": None}, "DATABASE_URL"),
     ],
@@ -379,6 +386,13 @@ def test_prismas_schema_is_not_lost(configuration: Configuration) -> None:
     assert only(configuration.problems()).startswith("DATABASE_URL: has a ?schema=")
 
 
+def test_role_tokens(configuration: Configuration) -> None:
+    """A role may have several tokens, and a token may hold what tokens hold."""
+    assert () == configuration.load().role_tokens
+    configuration.file('http_token = "all"\nhttp_role_tokens = "owner=a=, owner=b,front-desk=c"')
+    assert (("owner", "a="), ("owner", "b"), ("front-desk", "c")) == configuration.load().role_tokens
+
+
 def test_listen_url(configuration: Configuration) -> None:
     """Without one the database's own address is used; with one the other is known to be a pooler."""
     configuration.environment(DATABASE_URL=DSN)
@@ -389,7 +403,13 @@ def test_listen_url(configuration: Configuration) -> None:
 
 def test_secrets_hide_in_print() -> None:
     """Neither `repr` nor the error of a bad construction shows a secret."""
-    settings = Settings(database_url=DSN, smtp_password=SECRET, twilio_auth_token=SECRET, http_token=SECRET)
+    settings = Settings(
+        database_url=DSN,
+        smtp_password=SECRET,
+        twilio_auth_token=SECRET,
+        http_token=SECRET,
+        http_role_tokens=f"owner={SECRET}-2",
+    )
     assert SECRET not in f"{settings!r} {settings}"
     with pytest.raises(ValidationError) as caught:
         Settings(database_url=SECRET, http_token=f"{SECRET} ")

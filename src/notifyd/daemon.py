@@ -10,8 +10,9 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from random import Random  # noqa: TID251 - the one place where randomness is made
 
 import anyio
@@ -19,6 +20,7 @@ from anyio.abc import TaskGroup
 
 from notifyd import log, sd_notify
 from notifyd.content.render import Renderer
+from notifyd.dashboards import load
 from notifyd.engine import bounces, due, upkeep
 from notifyd.engine.channels import Outlets
 from notifyd.engine.claimer import Claimer
@@ -27,6 +29,7 @@ from notifyd.engine.leases import Leases
 from notifyd.engine.wake import Wake
 from notifyd.engine.workshop import Workshop
 from notifyd.model import address
+from notifyd.model.dashboard import Dashboard
 from notifyd.model.job import Channel, Job, State
 from notifyd.model.receipt import Receipt
 from notifyd.model.retry import RetryPolicy
@@ -36,21 +39,28 @@ from notifyd.settings import Settings
 from notifyd.store.batch import Batch
 from notifyd.store.connect import REFUSED
 from notifyd.store.deliveries import Grant, Intent, intend
-from notifyd.store.listen import listen
+from notifyd.store.listen import Ears, listen
 from notifyd.store.pool import Store, open_store, outlast
 from notifyd.store.receipts import Heard, receive
 from notifyd.store.record import Record, Settled, record
+from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
+from notifyd.web.cache import OURS, Cache
+from notifyd.web.dashboards import Dashboards
 from notifyd.web.database import Database
 from notifyd.web.receipts import Receipts
 from notifyd.web.routes import Routes
+from notifyd.web.seldom import Seldom
 from notifyd.web.server import AddressUnavailable, HttpConfig, serve
 
 ENGINE_CONNECTIONS = 6
 """The claim, intents, records, due times, leases and a chore may each be at the database at once."""
 
 STATS_CONNECTIONS = 2
+
+COUNTS_REST = 1.0
+"""Seconds between two times that our own counts are taken out of date, however much is inserted and settled."""
 
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """Jobs are made of many small objects and few cycles; Python's own thresholds cost 15 % of a job's CPU."""
@@ -104,6 +114,15 @@ def _has_uvloop() -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """One database, on connections for three purposes."""
+
+    engine: Store
+    stats: Store
+    reader: Store
+
+
 async def _main(settings: Settings) -> None:
     async with anyio.create_task_group() as signals:
         stopped = anyio.Event()
@@ -113,9 +132,10 @@ async def _main(settings: Settings) -> None:
             with start:  # a stop while the database is awaited ends the wait
                 store = await outlast(lambda: stack.enter_async_context(_open(settings, pinned=True)))
                 stats = await outlast(lambda: stack.enter_async_context(_open(settings, pinned=False)))
+                reader = await stack.enter_async_context(_open_reader(settings, store))
                 outlets = await stack.enter_async_context(open_outlets(settings))
             if not stopped.is_set():
-                await _work(settings, store, stats, outlets, stopped)
+                await _work(settings, _Stores(store, stats, reader), outlets, stopped)
         signals.cancel_scope.cancel()
     log.info("daemon.stopped")
 
@@ -132,21 +152,22 @@ async def _await_signal(stopped: anyio.Event, start: anyio.CancelScope) -> None:
             start.cancel()
 
 
-async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets, stopped: anyio.Event) -> None:
+async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: anyio.Event) -> None:
     """Serve, claim and send until stopped; then stop claiming, drain, and hand back the rest unspent."""
+    store = stores.engine
     vitals = Vitals(started_at=anyio.current_time(), turned_at=anyio.current_time(), database_ok=True)
     vitals.channels = tuple(outlets)
-    vitals.pools = {"engine": store.watch.vitals, "stats": stats.watch.vitals}
+    vitals.pools = {"engine": store.watch.vitals, "stats": stores.stats.watch.vitals}
     wake, recheck = Wake(), Wake()
-    shop = _workshop(settings, store, outlets, recheck, vitals)
-    claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)
     poll = settings.poll_interval.total_seconds()
-
-    def listening(state: bool) -> None:
-        vitals.listening = state
-
     async with anyio.create_task_group() as house:
-        routes = Routes(stats, vitals, poll).table() + Database(stats, vitals).table()
+        cache = Cache(house, vitals)
+        counts = _recounting(cache, vitals)
+        shop = _workshop(settings, store, outlets, recheck=recheck, counts=counts, vitals=vitals)
+        claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)
+        routes = Routes(stores.stats, vitals, poll, cache).table()
+        routes += Dashboards(_definitions(), stores.reader, cache).table()
+        routes += Database(stores.stats, vitals).table()
         if receipts := _receipts(settings, store, vitals, house):
             routes += receipts.table()
         await house.start(serve, _http(settings), routes)
@@ -155,6 +176,7 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
         house.start_soon(shop.leases.keep, store)
         house.start_soon(shop.intents.run)
         house.start_soon(shop.records.run)
+        house.start_soon(counts.run)
         house.start_soon(tell_systemd, vitals)
         async with anyio.create_task_group() as work:
             to_workers, claimed = anyio.create_memory_object_stream[Job](settings.max_in_flight)
@@ -162,7 +184,7 @@ async def _work(settings: Settings, store: Store, stats: Store, outlets: Outlets
                 for _ in range(settings.max_in_flight):
                     work.start_soon(claimer.work, claimed.clone())
             async with anyio.create_task_group() as intake:
-                intake.start_soon(listen, store, settings.listen_dsn, lambda: wake.ring("notify"), listening)
+                intake.start_soon(listen, store, settings.listen_dsn, _ears(wake, counts, cache, vitals))
                 intake.start_soon(claimer.run, to_workers)
                 intake.start_soon(due.run, store, outlets, wake, recheck, poll)
                 intake.start_soon(_upkeep(settings, store, wake, vitals).run)
@@ -189,12 +211,52 @@ def _open(settings: Settings, *, pinned: bool) -> AbstractAsyncContextManager[St
     )
 
 
-def _workshop(settings: Settings, store: Store, outlets: Outlets, recheck: Wake, vitals: Vitals) -> Workshop:
+def _recounting(cache: Cache, vitals: Vitals) -> Seldom:
+    """Make the bell for whatever changes our own counts."""
+
+    def recount() -> None:
+        vitals.cache_notices_total["wake"] += 1
+        cache.forget(OURS)
+
+    return Seldom(recount, COUNTS_REST)
+
+
+def _ears(wake: Wake, counts: Seldom, cache: Cache, vitals: Vitals) -> Ears:
+    def on_wake() -> None:
+        wake.ring("notify")
+        counts.ring()
+
+    def on_change(word: str) -> None:
+        vitals.cache_notices_total["notify"] += 1
+        cache.forget(word)
+
+    def on_state(listening: bool) -> None:
+        vitals.listening = listening
+
+    return Ears(on_wake, on_change, on_state)
+
+
+def _open_reader(settings: Settings, store: Store) -> AbstractAsyncContextManager[Store]:
+    return open_snapshots(settings.dsn, store.table, pooled=settings.pooled, replica=False)
+
+
+def _definitions() -> Mapping[str, Dashboard]:
+    found = load(None)
+    for mistake in found.mistakes:
+        log.warning("dashboard.faulty", reason=mistake, next="goes on without this dashboard")
+    return found.dashboards
+
+
+def _workshop(
+    settings: Settings, store: Store, outlets: Outlets, *, recheck: Wake, counts: Seldom, vitals: Vitals
+) -> Workshop:
     async def write_intents(items: Sequence[Intent]) -> list[Grant]:
         return await intend(store, items)
 
     async def write_records(items: Sequence[Record]) -> list[Settled | None]:
-        return await record(store, items)
+        settled = await record(store, items)
+        counts.ring()
+        return settled
 
     renderer = Renderer(settings.templates_dir)
     return Workshop(
@@ -248,7 +310,7 @@ def _upkeep(settings: Settings, store: Store, wake: Wake, vitals: Vitals) -> upk
 
 def _http(settings: Settings) -> HttpConfig:
     token = settings.http_token.get_secret_value() if settings.http_token else None
-    return HttpConfig(settings.http_host, settings.http_port, token)
+    return HttpConfig(settings.http_host, settings.http_port, token, settings.role_tokens)
 
 
 def _name() -> str:

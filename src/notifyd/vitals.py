@@ -66,6 +66,13 @@ class Vitals:
         rescued_total: Jobs taken back from an expired lease.
         purged_total: Finished jobs deleted by retention.
         database_errors_total: Statements that failed for want of a database.
+        cache_requests_total: Answers asked of the cache, by their kind and what was found: `hit`, `stale` (past its
+            time, while a new one is made), `miss`, `joined` (one that was being made already).
+        cache_loads_total: Answers made, by their kind and `made` or `failed`.
+        cache_evictions_total: Answers thrown away for want of room.
+        cache_notices_total: What took answers out of date: `wake` (our own counts), `notify` (somebody's).
+        cache_answers: Answers kept.
+        cache_bytes: What they are taken to weigh.
         listening: Whether the LISTEN connection has proved itself; without it the poll still finds every job.
         database_ok: Whether the last statement of the engine was answered.
         last_claim_at: When a claim query last succeeded, whether or not it found jobs; None before the first.
@@ -89,6 +96,12 @@ class Vitals:
     rescued_total: int = 0
     purged_total: int = 0
     database_errors_total: int = 0
+    cache_requests_total: Counter[tuple[str, str]] = field(default_factory=Counter)
+    cache_loads_total: Counter[tuple[str, str]] = field(default_factory=Counter)
+    cache_evictions_total: int = 0
+    cache_notices_total: Counter[str] = field(default_factory=Counter)
+    cache_answers: int = 0
+    cache_bytes: int = 0
     listening: bool = False
     database_ok: bool = False
     last_claim_at: float | None = None

@@ -8,6 +8,7 @@ import pytest
 
 from docs.pages import Block, blocks, sql
 from notifyd.demo.twilio_stand_in import Attempt, Refuse
+from notifyd.store.listen import CHANGES
 from notifyd.store.migrate import migrate
 from store.shapes import PRISMA, catalogue
 from support.databases import Databases
@@ -41,8 +42,21 @@ async def test_every_block_runs(adopted: asyncpg.Connection) -> None:
     def leaves(block: Block) -> bool:
         return "drop schema" in block.text
 
+    await adopted.execute("create table payments (salon_id uuid)")
     for block in sorted(blocks(PAGE, "sql"), key=leaves):
         await adopted.execute(block.text)
+
+
+async def test_dashboards_are_told(adopted: asyncpg.Connection) -> None:
+    """The line, and the trigger that writes it, name the salon to whoever listens."""
+    heard: list[object] = []
+    await adopted.execute("create table payments (salon_id uuid)")
+    await adopted.add_listener(CHANGES, lambda *told: heard.append(told[-1]))
+    line, trigger = sql(PAGE, "Dashboards and their cache")
+    await adopted.execute(line)
+    await adopted.execute(trigger)
+    salon = await adopted.fetchval("insert into payments values (gen_random_uuid()) returning salon_id")
+    await until(lambda: heard == ["SALON-ID", str(salon)])
 
 
 async def test_commands_and_sql_are_all_there_is() -> None:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from notifyd.store import listen as listening
-from notifyd.store.listen import CHANNEL, listen
+from notifyd.store.listen import CHANGES, CHANNEL, LONGEST_WORD, Ears, listen
 from notifyd.store.pool import Store
 from support.jobs import insert_job
 from support.waiting import until
@@ -20,7 +20,8 @@ class Heard:
     """What came of listening."""
 
     wakes: int = 0
-    changes: list[bool] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    states: list[bool] = field(default_factory=list)
 
     def wake(self) -> None:
         """Count a wake."""
@@ -32,9 +33,9 @@ async def ears(store: Store, dsn: str, *, ready: bool = True) -> AsyncIterator[H
     """Listen, from the moment when notifications are known to arrive."""
     heard = Heard()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listen, store, dsn, heard.wake, heard.changes.append)
+        tasks.start_soon(listen, store, dsn, Ears(heard.wake, heard.changes.append, heard.states.append))
         if ready:
-            await until(lambda: heard.changes == [True] and heard.wakes == 1)
+            await until(lambda: (heard.states, heard.wakes, heard.changes) == ([True], 1, [""]))
         yield heard
         tasks.cancel_scope.cancel()
 
@@ -64,7 +65,7 @@ async def test_a_probe_wakes_nobody(
     await connection.add_listener(CHANNEL, lambda *told: probes.append(told[-1]))
     async with ears(store, database) as heard:
         await until(lambda: len(probes) >= 5)
-        assert (1, [True]) == (heard.wakes, heard.changes)
+        assert (1, [True]) == (heard.wakes, heard.states)
     assert all(str(probe).startswith("probe ") for probe in probes)
     assert 1 == len(set(probes))
     await connection.remove_listener(CHANNEL, lambda *_: None)
@@ -78,10 +79,31 @@ async def test_cut_off(
     async with ears(store, database) as heard:
         cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query ilike 'listen %'"
         assert 1 == await connection.fetchval(cut)
-        await until(lambda: heard.changes == [True, False, True])
-        assert 2 == heard.wakes
+        await until(lambda: heard.states == [True, False, True])
+        assert (2, ["", ""]) == (heard.wakes, heard.changes)
         await insert_job(connection)
         await until(lambda: heard.wakes == 3)
+
+
+async def test_somebodys_change(store: Store, connection: asyncpg.Connection, database: str) -> None:
+    """Any program says whose rows have changed in one line of SQL, when it commits; it wakes nobody."""
+    async with ears(store, database) as heard:
+        rolled_back = connection.transaction()
+        await rolled_back.start()
+        await connection.execute(f"notify {CHANGES}, 'never'")
+        await rolled_back.rollback()
+        await connection.execute(f"notify {CHANGES}, 'salon-1'")
+        await connection.execute(f"notify {CHANGES}")
+        await until(lambda: heard.changes == ["", "salon-1", ""])
+        assert 1 == heard.wakes
+
+
+async def test_words_that_no_salon_has(store: Store, connection: asyncpg.Connection, database: str) -> None:
+    """A payload of a length that no id has is dropped: it would only take up room."""
+    async with ears(store, database) as heard:
+        for length in (LONGEST_WORD + 1, 7_999, LONGEST_WORD):
+            await connection.execute("select pg_notify($1, $2)", CHANGES, "x" * length)
+        await until(lambda: heard.changes == ["", "x" * LONGEST_WORD])
 
 
 async def test_deaf(
@@ -91,7 +113,7 @@ async def test_deaf(
     monkeypatch.setattr(listening, "PROBE_TIMEOUT", 0.2)
     monkeypatch.setattr(listening, "PROBE", "select length($1::text || $2::text)")  # nothing is ever notified
     async with ears(store, database, ready=False) as heard:
-        await until(lambda: heard.changes == [False])
+        await until(lambda: heard.states == [False])
         await insert_job(connection)
         assert 0 == heard.wakes
 
@@ -109,4 +131,4 @@ async def test_no_way_in(store: Store, database: str, dsn: str, monkeypatch: pyt
     monkeypatch.setattr(listening, "REOPEN_AFTER", 0.05)
     port = database.partition("@")[2].partition("/")[0].partition(":")[2]
     async with ears(store, dsn.format(port=port), ready=False) as heard:
-        await until(lambda: heard.changes == [False, False, False])
+        await until(lambda: heard.states == [False, False, False])

@@ -1,17 +1,24 @@
 """A served daemon without an engine: real sockets, a real database, vitals that a test sets."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 import anyio
 
+from notifyd.dashboards import load
+from notifyd.model.dashboard import Dashboard
 from notifyd.store.pool import Store, open_store
+from notifyd.store.snapshots import open_snapshots
 from notifyd.vitals import Vitals
+from notifyd.web.cache import Cache
+from notifyd.web.dashboards import Dashboards
 from notifyd.web.database import Database
 from notifyd.web.routes import Routes
 from notifyd.web.server import HttpConfig, serve
+
+SHIPPED = load(None).dashboards
 
 POLL = 5.0
 """Seconds."""
@@ -25,20 +32,30 @@ class House:
     vitals: Vitals
     store: Store
     port: int
+    cache: Cache
 
 
 @asynccontextmanager
-async def served(dsn: str, token: str | None = None) -> AsyncIterator[House]:
+async def served(
+    dsn: str,
+    token: str | None = None,
+    roles: tuple[tuple[str, str], ...] = (),
+    dashboards: Mapping[str, Dashboard] = SHIPPED,
+) -> AsyncIterator[House]:
     """Serve on any free port of loopback; the vitals are those of a daemon that has just claimed."""
     now = anyio.current_time()
     vitals = Vitals(started_at=now, slots=8, last_claim_at=now, database_ok=True)
     async with (
         open_store(dsn, "notification_jobs", connections=2, pinned=False) as store,
+        open_snapshots(dsn, store.table, pooled=False, replica=False) as reader,
         anyio.create_task_group() as house,
     ):
         vitals.pools = {"stats": store.watch.vitals}
-        routes = Routes(store, vitals, POLL).table() + Database(store, vitals).table()
-        port = await house.start(serve, HttpConfig(port=0, token=token), routes)
+        cache = Cache(house, vitals)
+        config = HttpConfig(port=0, token=token, roles=roles)
+        routes = Routes(store, vitals, POLL, cache).table() + Database(store, vitals).table()
+        routes += Dashboards(dashboards, reader, cache).table()
+        port = await house.start(serve, config, routes)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            yield House(http, vitals, store, port)
+            yield House(http, vitals, store, port, cache)
         house.cancel_scope.cancel()

@@ -40,6 +40,9 @@ def lived() -> Vitals:
     claims = pool.statements["jobs.CLAIM"] = Histogram()
     for seconds in (0.0015, 0.0015, 20.0):
         claims.add(seconds)
+    vitals.cache_requests_total["stats", "hit"] += 6
+    vitals.cache_loads_total["stats", "made"] += 1
+    vitals.cache_notices_total["wake"] += 4
     vitals.pauses["sms"] = 'refused: "x"\n'
     return vitals
 
@@ -94,6 +97,10 @@ def samples(stats: Stats | None, vitals: Vitals) -> dict[tuple[str, ...], float]
         (("notifyd_statement_seconds_count", "engine", "jobs.CLAIM"), 3.0),
         (("notifyd_statement_seconds_sum", "engine", "jobs.CLAIM"), 20.003),
         (("notifyd_statement_errors_total", "conflict", "engine"), 2.0),
+        (("notifyd_cache_requests_total", "stats", "hit"), 6.0),
+        (("notifyd_cache_loads_total", "stats", "made"), 1.0),
+        (("notifyd_cache_notices_total", "wake"), 4.0),
+        (("notifyd_cache_evictions_total",), 0.0),
     ],
 )
 def test_a_figure(sample: tuple[str, ...], figure: float) -> None:

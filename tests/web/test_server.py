@@ -16,6 +16,7 @@ import pytest
 from notifyd import log
 from notifyd.demo.postgres import Cluster
 from notifyd.web import routes
+from notifyd.web.cache import OURS
 from notifyd.web.guard import MOST_IN_FLIGHT
 from notifyd.web.server import AddressUnavailable, HttpConfig, serve
 from support.databases import Databases
@@ -28,6 +29,7 @@ PATHS = (
     "/readyz",
     "/stats",
     "/stats/database",
+    "/dashboards",
     "/metrics",
     "/openapi.json",
     "/",
@@ -87,6 +89,57 @@ async def test_stats_over_http(database: str) -> None:
         assert 1 == (await get(house, "/stats?salon_id=s"))[1]["jobs"]["pending"]
 
 
+async def test_stats_are_kept_for_a_moment(database: str) -> None:
+    """What was counted is shown again and is 304 to whoever has it, until our own counts or that salon are heard of."""
+    async with served(database) as house:
+        made = house.vitals.cache_loads_total
+        async with house.http.get("/stats") as answer:
+            etag = answer.headers["ETag"]
+        async with house.http.get("/stats", headers={"If-None-Match": etag}) as answer:
+            assert (304, b"") == (answer.status, await answer.read())
+        house.cache.forget("salon-1")
+        assert 200 == (await get(house, "/stats"))[0]
+        assert 1 == made["stats", "made"]
+        for number, word in enumerate((OURS, ""), start=2):
+            house.cache.forget(word)
+            assert 200 == (await get(house, "/stats"))[0]
+            assert number == made["stats", "made"]
+
+
+async def test_metrics_share_what_was_counted(database: str) -> None:
+    """Prometheus gets the counts that the page was shown, and makes them where they are older than a second."""
+    async with served(database) as house:
+        for path in ("/stats", "/metrics"):
+            async with house.http.get(path) as answer:
+                assert 200 == answer.status
+        assert 1 == house.vitals.cache_loads_total["stats", "made"]
+
+
+async def test_a_herd_of_viewers_is_not_refused(database: str) -> None:
+    """Whoever waits for an answer that is being made takes no place from others; a herd for many answers is refused."""
+    async with served(database) as house:
+        locker = await asyncpg.connect(database)
+        try:
+            await locker.execute("begin; lock table notification_jobs in access exclusive mode")
+            statuses: list[int] = []
+
+            async def ask(path: str) -> None:
+                async with house.http.get(path) as answer:
+                    statuses.append(answer.status)
+
+            async with anyio.create_task_group() as herd:
+                for _ in range(3 * MOST_IN_FLIGHT):
+                    herd.start_soon(ask, "/stats")
+                found = house.vitals.cache_requests_total
+                waiting: Awaitable[bool] = until(lambda: found["stats", "joined"] >= MOST_IN_FLIGHT)
+                await waiting
+                assert 200 == (await get(house, "/openapi.json"))[0]
+                await locker.execute("rollback")
+        finally:
+            await locker.close()
+        assert [200] * 3 * MOST_IN_FLIGHT == statuses
+
+
 async def test_a_bad_salon_is_refused(database: str) -> None:
     """What no salon's id can be never reaches the database, and is not repeated to whoever reads the answer."""
     async with served(database) as house:
@@ -119,7 +172,7 @@ async def test_without_a_database(restartable: Cluster, silent: bool) -> None:
     """A database that is gone, or accepts and never answers, is told within two seconds; vitals are still served."""
     async with served(await Databases(restartable).create()) as house:
         house.vitals.claimed_total = 7
-        assert 200 == (await get(house, "/stats"))[0]
+        assert 200 == (await get(house, "/readyz"))[0]
         _lose(restartable, silent)
         try:
             for path in ("/stats", "/readyz"):
@@ -198,12 +251,13 @@ async def test_a_wrong_token_is_refused(database: str) -> None:
 
 
 async def test_every_answer_is_guarded(database: str) -> None:
-    """No answer is cached, framed, sniffed, or names the library behind it; not even a refusal."""
+    """No answer is cached by strangers, framed, sniffed, or names the library behind it; not even a refusal."""
     async with served(database) as house:
         for path in (*PATHS, "/nothing"):
             async with house.http.get(path) as answer:
                 assert (path, 404 if path == "/nothing" else 200) == (path, answer.status)
-                assert "no-store" == answer.headers["Cache-Control"]
+                keeps = "private, max-age=1, stale-while-revalidate=1" if path == "/stats" else "no-store"
+                assert (path, keeps) == (path, answer.headers["Cache-Control"])
                 assert "nosniff" == answer.headers["X-Content-Type-Options"]
                 assert "DENY" == answer.headers["X-Frame-Options"]
                 assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -240,7 +294,7 @@ async def test_the_description_names_every_address(database: str) -> None:
     """/openapi.json describes what is served, receipts included, and nothing else but for the page's own files."""
     async with served(database) as house:
         described = (await get(house, "/openapi.json"))[1]["paths"]
-    assert {*PATHS, "/receipts/twilio"} - {"/page.css", "/page.js"} == set(described)
+    assert {*PATHS, "/dashboards/{name}", "/receipts/twilio"} - {"/page.css", "/page.js"} == set(described)
 
 
 async def test_a_herd_is_told_to_come_back(database: str) -> None:
@@ -253,7 +307,8 @@ async def test_a_herd_is_told_to_come_back(database: str) -> None:
                 statuses: list[int] = []
 
                 async def ask() -> None:
-                    statuses.append((await get(house, "/stats"))[0])
+                    async with house.http.get("/metrics") as answer:
+                        statuses.append(answer.status)
 
                 async with aiohttp.ClientSession() as other:
                     for _ in range(MOST_IN_FLIGHT):

@@ -20,7 +20,7 @@ from notifyd.content.preview import problems
 from notifyd.model.job import Channel
 from notifyd.model.outcome import SendError
 from notifyd.settings import Settings
-from notifyd.store.listen import listen
+from notifyd.store.listen import Ears, listen
 from notifyd.store.migrate import migrate
 from notifyd.store.pool import Store, open_store
 from notifyd.store.stats import ping
@@ -92,12 +92,12 @@ async def _listen(settings: Settings) -> str:
     heard: list[bool] = []
     answered = anyio.Event()
 
-    def on_change(works: bool) -> None:
+    def on_state(works: bool) -> None:
         heard.append(works)
         answered.set()
 
     async with _opened(settings) as store, anyio.create_task_group() as listening:
-        listening.start_soon(listen, store, settings.listen_dsn, lambda: None, on_change)
+        listening.start_soon(listen, store, settings.listen_dsn, Ears(lambda: None, lambda _: None, on_state))
         await answered.wait()
         listening.cancel_scope.cancel()
     if not heard[0]:

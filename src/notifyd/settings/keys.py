@@ -226,6 +226,12 @@ class Settings(BaseSettings):
         description="Asked for as `Authorization: Bearer …`.",
         examples=["a-long-random-text"],
     )
+    http_role_tokens: values.RoleTokens | None = Field(
+        None,
+        description="Tokens that open `/dashboards` alone, and there what is shown to their role: `role=token`, "
+        "separated by commas. A role may have several, so that they can be changed one after the other.",
+        examples=["front-desk=a-long-random-text,owner=another-long-random-text"],
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."
@@ -266,6 +272,12 @@ class Settings(BaseSettings):
     def receipts_origin(self) -> str:
         """That address without our own path, which may stand in the key as well."""
         return (self.public_url or "").removesuffix(RECEIPTS_PATH)
+
+    @property
+    def role_tokens(self) -> tuple[tuple[str, str], ...]:
+        """Roles with their tokens: never for logs."""
+        given = self.http_role_tokens
+        return () if given is None else tuple(values.pairs(given.get_secret_value()))
 
     @property
     def pooled(self) -> bool:

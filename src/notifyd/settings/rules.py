@@ -40,6 +40,7 @@ def breaches(settings: Settings, need: Need) -> Iterator[Breach]:
     """
     yield from _waits(settings)
     yield from _exposed(settings)
+    yield from _roles(settings)
     if need >= Need.DATABASE and not settings.dsn:
         yield Breach("database_url", "is not set; write postgresql://user:password@host:5432/database")
     if need >= Need.SENDING:
@@ -59,6 +60,19 @@ def _exposed(settings: Settings) -> Iterator[Breach]:
             "is not set, but http_host is not this machine alone; set a token, or http_host to 127.0.0.1",
             ("http_host",),
         )
+
+
+def _roles(settings: Settings) -> Iterator[Breach]:
+    if not settings.role_tokens:
+        return
+    if settings.http_token is None:
+        yield Breach(
+            "http_role_tokens",
+            "is set, but http_token is not: everything would be open without a token; set that too",
+            ("http_token",),
+        )
+    elif settings.http_token.get_secret_value() in {token for _, token in settings.role_tokens}:
+        yield Breach("http_role_tokens", "must not hold the value of http_token, which opens all", ("http_token",))
 
 
 def _email(settings: Settings) -> Iterator[Breach]:

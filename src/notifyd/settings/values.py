@@ -4,7 +4,7 @@ Validators raise ValueError with a text that completes "KEY: …" and never repe
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -148,6 +148,25 @@ def _bearer(value: SecretStr) -> SecretStr:
     return value
 
 
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the roles and tokens of `role=token,role=token`; a token may hold `=`, a role may not."""
+    for part in text.split(","):
+        role, _, token = part.partition("=")
+        yield role.strip(), token.strip()
+
+
+def _role_tokens(value: SecretStr) -> SecretStr:
+    given = list(pairs(value.get_secret_value()))
+    if not all(re.fullmatch(r"[a-z][a-z0-9_-]*", role) and re.fullmatch(r"[!-~]+", token) for role, token in given):
+        raise ValueError(
+            "must be role=token, separated by commas: roles of small letters, digits, _ and -, tokens of visible "
+            "ASCII characters without a comma",
+        )
+    if len({token for _, token in given}) < len(given):
+        raise ValueError("must not give one token twice")
+    return value
+
+
 _Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 UpToAnHour = Annotated[_Duration, AfterValidator(_at_most(timedelta(hours=1), "an hour"))]
@@ -166,3 +185,4 @@ PublicUrl = Annotated[str, AfterValidator(_url("https://notify.example.com", "yo
 Directory = Annotated[Path, AfterValidator(_directory)]
 Region = Annotated[str, AfterValidator(_region)]
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer)]
+RoleTokens = Annotated[SecretStr, AfterValidator(_role_tokens)]

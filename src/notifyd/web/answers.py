@@ -1,10 +1,15 @@
-"""The two kinds of answer: a JSON document, and a refusal that says what is wrong and what to do about it."""
+"""The kinds of answers: a JSON document, a copy that the cache keeps, and a refusal with what to do about it."""
 
 import json
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+
+from notifyd.web.copies import Served
+
+CLIENTS_KEEP = 1
+"""Seconds that a client may use an answer without asking again: it does not hear what takes the answer out of date."""
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -29,6 +34,25 @@ def document(body: dict[str, Any], status: int = HTTPStatus.OK) -> web.Response:
     """Answer with a JSON document."""
     text = json.dumps(body, separators=(",", ":"), allow_nan=False)
     return web.Response(text=text + "\n", status=status, content_type="application/json")
+
+
+def kept(request: web.Request, served: Served[Any]) -> web.Response:
+    """Answer with a copy, or with 304 and no body where the client's says the same.
+
+    The etag is weak, because the body's `as_of` moves on while what it says stays: `Notifyd-As-Of` tells it of a 304.
+    https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1
+    """
+    copy, age = served.copy, int(served.age)
+    headers = {
+        "Age": str(age),
+        "Cache-Control": f"private, max-age={age + CLIENTS_KEEP}, stale-while-revalidate={CLIENTS_KEEP}",
+        "ETag": f'W/"{copy.etag}"',
+        "Notifyd-As-Of": copy.as_of.isoformat(),
+        "Vary": "Authorization",
+    }
+    if any(one.value in {copy.etag, "*"} for one in request.if_none_match or ()):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=copy.body, content_type="application/json", charset="utf-8", headers=headers)
 
 
 def refusal(status: int, error: str, cure: str, **headers: str) -> web.Response:

@@ -1,11 +1,13 @@
 """Stands before every request: the token, how many at once, how long each, and a JSON answer whatever goes wrong.
 
+A role's token opens the dashboards and nothing else; which of them, they say themselves. Whoever asks for what the
+cache keeps stands in a long queue, since he costs next to nothing: what must be made for him has its own limit there.
+
 `/healthz` passes without token and without a place in the queue: it must answer when everything else is busy. Receipts
 have no token, since whoever brings one cannot know it, and a queue of their own: they come in bursts, and are not sent
 again.
 """
 
-import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +17,7 @@ from aiohttp import web
 
 from notifyd import log
 from notifyd.web.answers import SECURITY_HEADERS, refusal
+from notifyd.web.callers import CALLER, Callers
 from notifyd.web.receipts import PATH as RECEIPTS
 
 MOST_IN_FLIGHT = 32
@@ -25,6 +28,14 @@ DEADLINE = 5.0
 
 OPEN = "/healthz"
 
+STATS = "/stats"
+
+DASHBOARDS = "/dashboards"
+
+MOST_VIEWERS = 2_000
+"""Requests at once for what the cache keeps. A thousand open tabs ask within the same second when the daemon is back;
+each is a connection, of which a process may have 4,096 under systemd."""
+
 MOST_RECEIPTS = 500
 """Receipts taken at once: as many as one statement writes."""
 
@@ -34,9 +45,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Guard:
     """What every request passes."""
 
-    def __init__(self, token: str | None, most_in_flight: int = MOST_IN_FLIGHT, deadline: float = DEADLINE) -> None:
-        self._token = None if token is None else token.encode()
+    def __init__(self, callers: Callers, most_in_flight: int = MOST_IN_FLIGHT, deadline: float = DEADLINE) -> None:
+        self._callers = callers
         self._requests = _Queue(most_in_flight)
+        self._viewers = _Queue(MOST_VIEWERS)
         self._receipts = _Queue(MOST_RECEIPTS)
         self._deadline = deadline
 
@@ -58,14 +70,19 @@ class Guard:
             return await self._handled(request, handler)
         if request.path == RECEIPTS:
             return await self._queued(self._receipts, request, handler)
-        if not self._knows(request):
+        caller = self._callers.who(request.headers.get("Authorization", ""))
+        if caller is None:
             return refusal(
                 HTTPStatus.UNAUTHORIZED,
                 "the token is missing or wrong",
                 "send the header `Authorization: Bearer TOKEN` with the value of http_token",
                 WWW_Authenticate='Bearer realm="notifyd"',
             )
-        return await self._queued(self._requests, request, handler)
+        if caller.role is not None and not _is_dashboard(request):
+            return refusal(HTTPStatus.FORBIDDEN, "this token opens /dashboards alone", "send the value of http_token")
+        request[CALLER] = caller
+        kept = _is_dashboard(request) or request.path == STATS
+        return await self._queued(self._viewers if kept else self._requests, request, handler)
 
     async def _queued(self, queue: "_Queue", request: web.Request, handler: Handler) -> web.StreamResponse:
         if queue.taken >= queue.places:
@@ -77,14 +94,6 @@ class Guard:
             return await self._handled(request, handler)
         finally:
             queue.taken -= 1
-
-    def _knows(self, request: web.Request) -> bool:
-        if self._token is None:
-            return True
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        # Bytes, because compare_digest refuses a str that is not ASCII, and a stranger may send one.
-        same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self._token)
-        return same and scheme.lower() == "bearer"
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -103,6 +112,10 @@ class Guard:
 class _Queue:
     places: int
     taken: int = 0
+
+
+def _is_dashboard(request: web.Request) -> bool:
+    return request.path == DASHBOARDS or request.path.startswith(f"{DASHBOARDS}/")
 
 
 def _explained(refused: web.HTTPException) -> web.Response:

@@ -32,7 +32,7 @@ def exposition(stats: Stats | None, vitals: Vitals, now: float) -> bytes:
         now: The monotonic clock.
     """
     registry = CollectorRegistry(auto_describe=False)
-    own = [*_of_process(vitals, now, stats is not None), *_of_pools(vitals.pools)]
+    own = [*_of_process(vitals, now, stats is not None), *_of_pools(vitals.pools), *_of_cache(vitals)]
     registry.register(_Given([*own, *(_of_rows(stats) if stats else ())]))
     return generate_latest(registry)
 
@@ -68,7 +68,7 @@ def _of_process(vitals: Vitals, now: float, database_up: bool) -> Iterator[Metri
     paused = [((channel.value,), float(channel in vitals.pauses)) for channel in Channel]
     yield _gauge("info", "The daemon's version.", [((__version__,), 1.0)], "version")
     yield _gauge("uptime_seconds", "How long the daemon has run.", now - vitals.started_at)
-    yield _gauge("database_up", "Whether the database answered this request.", database_up)
+    yield _gauge("database_up", "Whether the database answered, a second ago at most.", database_up)
     yield _gauge("listening", "Whether LISTEN works; without it jobs are found at poll speed.", vitals.listening)
     yield _gauge("draining", "Whether the daemon is stopping.", vitals.draining)
     yield _gauge("in_flight", "Jobs held now.", vitals.in_flight)
@@ -104,6 +104,16 @@ def _of_pools(pools: Mapping[str, PoolVitals]) -> Iterator[Metric]:
     yield _counter("pool_timeouts", "Callers that got no connection in time.", each("timeouts_total"), "pool")
     yield _histogram("statement_seconds", "How long the database's answer took.", times.items(), "pool", "statement")
     yield _counter("statement_errors", "What went wrong at the database.", errors.items(), "pool", "class")
+
+
+def _of_cache(vitals: Vitals) -> Iterator[Metric]:
+    asked, made = vitals.cache_requests_total.items(), vitals.cache_loads_total.items()
+    yield _counter("cache_requests", "Answers asked of the cache, and what was found.", asked, "answer", "result")
+    yield _counter("cache_loads", "Answers made.", made, "answer", "result")
+    yield _counter("cache_evictions", "Answers thrown away for want of room.", vitals.cache_evictions_total)
+    yield _counter("cache_notices", "What took answers out of date.", _by(vitals.cache_notices_total), "cause")
+    yield _gauge("cache_answers", "Answers kept.", vitals.cache_answers)
+    yield _gauge("cache_bytes", "What they weigh, by estimate.", vitals.cache_bytes)
 
 
 def _by(figures: Mapping[Name, float]) -> list[Sample]:

@@ -1,5 +1,6 @@
 """Path -> function. What a request costs the database is bounded, and a lost database is an answer, not an error."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -14,21 +15,20 @@ from notifyd.store.pool import Store
 from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read
 from notifyd.vitals import Vitals
 from notifyd.web import metrics
-from notifyd.web.answers import document, refusal
+from notifyd.web.answers import document, kept, refusal
+from notifyd.web.cache import Cache, TooManyLoads
+from notifyd.web.copies import Copy, Keep, Served, Source
+from notifyd.web.queries import BadQuery, value
 from notifyd.web.readiness import judge
 
-LONGEST_ID = 1_000
-"""Characters of a salon's id in a query."""
+COUNTS = Keep(ttl=1.0, stale=1.0)
+"""How long the counts are kept; what is inserted and settled here takes them out of date sooner."""
 
 _PAGE = {
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
 }
-
-
-class _BadQueryError(Exception):
-    """A query parameter cannot be what it claims to be; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,13 @@ class Routes:
         store: The database, on connections whose plans are the planner's.
         vitals: What the engine writes.
         poll_interval: Seconds between two polls of the claim loop, from which `/readyz` knows what is late.
+        cache: Keeps the counts.
     """
 
     store: Store
     vitals: Vitals
     poll_interval: float
+    cache: Cache
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes; HEAD is answered wherever GET is."""
@@ -73,9 +75,11 @@ class Routes:
     async def stats(self, request: web.Request) -> web.Response:
         """How things stand, for all salons or one."""
         try:
-            snapshot = await self._snapshot(_salon(request))
-        except _BadQueryError as error:
+            served = await self._counts(value(request.query, "salon_id"))
+        except BadQuery as error:
             return refusal(HTTPStatus.BAD_REQUEST, str(error), "give salon_id once, as it stands in the table")
+        except TooManyLoads:
+            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many salons at once", "ask again", Retry_After="1")
         except (DatabaseUnavailable, TimeoutError) as error:
             return refusal(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -83,13 +87,13 @@ class Routes:
                 "ask again in a moment; notifyd waits for the database too",
                 Retry_After="2",
             )
-        return document(snapshot.as_json())
+        return kept(request, served)
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The same for Prometheus, and the process' own vitals; without a database these alone."""
         snapshot = None
-        with suppress(DatabaseUnavailable, TimeoutError):  # notifyd_database_up says so
-            snapshot = await self._snapshot(None)
+        with suppress(DatabaseUnavailable, TimeoutError, TooManyLoads):  # notifyd_database_up says so
+            snapshot = (await self._counts(None, stale=False)).copy.value
         text = metrics.exposition(snapshot, self.vitals, anyio.current_time())
         return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
@@ -97,10 +101,15 @@ class Routes:
         """Describe all this."""
         return web.Response(text=_file("openapi.json"), content_type="application/json")
 
-    async def _snapshot(self, salon_id: str | None) -> Stats:
+    async def _counts(self, salon_id: str | None, *, stale: bool = True) -> Served[Stats]:
+        source = Source("stats", COUNTS, self._count, ours=True)
+        return await self.cache.get(source, {} if salon_id is None else {"salon_id": salon_id}, stale=stale)
+
+    async def _count(self, given: Mapping[str, str]) -> Copy[Stats]:
         await self._alive()  # a database that is gone is told soon, one that has much to count is given time
         with anyio.fail_after(READ_LIMIT):
-            return await read(self.store, salon_id)
+            stats = await read(self.store, given.get("salon_id"))
+        return Copy.of(stats, stats.as_json(), stats.as_of)
 
     async def _alive(self) -> None:
         with anyio.fail_after(PING_LIMIT):
@@ -116,19 +125,6 @@ async def page(request: web.Request) -> web.Response:
 @cache
 def _file(name: str) -> str:
     return files("notifyd.web").joinpath(name).read_text("utf-8")
-
-
-def _salon(request: web.Request) -> str | None:
-    given = request.query.getall("salon_id", [])
-    if not given:
-        return None
-    if len(given) > 1:
-        raise _BadQueryError("salon_id is given more than once")
-    if not 0 < len(given[0]) <= LONGEST_ID:
-        raise _BadQueryError(f"salon_id is empty or longer than {LONGEST_ID} characters")
-    if "\0" in given[0] or any("\ud800" <= char <= "\udfff" for char in given[0]):
-        raise _BadQueryError("salon_id holds what no text in PostgreSQL can hold")
-    return given[0]
 
 
 def _told(error: Exception) -> str:

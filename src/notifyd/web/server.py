@@ -4,17 +4,21 @@ What can go wrong is the address: taken, or not of this machine. That is told be
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 from aiohttp import web
 from anyio.abc import TaskStatus
 
 from notifyd import log
+from notifyd.web.callers import Callers
 from notifyd.web.guard import Guard
 
 SHUTDOWN = 1.0
 """Seconds; aiohttp waits this long twice before it cuts requests off, and its own 60 would hold a stop up."""
+
+BACKLOG = 1_024
+"""Connections that the system keeps until they are accepted; beyond these a herd's clients try again a second later."""
 
 LARGEST_BODY = 16_384
 """Bytes. A callback of Twilio's has about one thousand, and nothing else has a body."""
@@ -32,16 +36,19 @@ class HttpConfig:
         host: An address of this machine.
         port: 0 takes any free one.
         token: What `Authorization: Bearer …` must carry; None asks for nothing.
+        roles: Roles, and tokens that open their dashboards alone.
     """
 
     host: str = "127.0.0.1"
     port: int = 8321
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    roles: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def application(config: HttpConfig, routes: Iterable[web.RouteDef]) -> web.Application:
     """Put the guard before the routes."""
-    app = web.Application(middlewares=[Guard(config.token).check], client_max_size=LARGEST_BODY)
+    guard = Guard(Callers(config.token, config.roles))
+    app = web.Application(middlewares=[guard.check], client_max_size=LARGEST_BODY)
     app.add_routes(routes)
     return app
 
@@ -75,7 +82,7 @@ async def serve(
 
 async def _bind(runner: web.AppRunner, config: HttpConfig) -> int:
     try:
-        await web.TCPSite(runner, config.host, config.port).start()
+        await web.TCPSite(runner, config.host, config.port, backlog=BACKLOG).start()
     except OSError as error:
         raise AddressUnavailable(
             f"cannot listen on {config.host} port {config.port} ({error.strerror or error}); "
