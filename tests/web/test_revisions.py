@@ -1,6 +1,6 @@
 """What was heard, and what it overtakes."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifyd.web.revisions import Revisions
@@ -27,6 +27,7 @@ def test_everything() -> None:
     assert not revisions.overtaken(revisions.latest, ["salon-1"])
 
 
+@example(["salon-1", "salon-2", "x"], "salon-1", 0)
 @given(st.lists(WORDS | st.none(), max_size=30), WORDS, st.integers(0, 30))
 def test_forgetting_words_errs_on_the_safe_side(heard: list[str | None], word: str, began: int) -> None:
     """With room for two words as with room for all: an answer that was overtaken never counts as good."""
