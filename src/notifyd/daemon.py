@@ -166,7 +166,7 @@ async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: 
         shop = _workshop(settings, store, outlets, recheck=recheck, counts=counts, vitals=vitals)
         claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)
         routes = Routes(stores.stats, vitals, poll, cache).table()
-        routes += Dashboards(_definitions(), stores.reader, cache).table()
+        routes += Dashboards(_definitions(settings), stores.reader, cache).table()
         routes += Database(stores.stats, vitals).table()
         if receipts := _receipts(settings, store, vitals, house):
             routes += receipts.table()
@@ -237,11 +237,12 @@ def _ears(wake: Wake, counts: Seldom, cache: Cache, vitals: Vitals) -> Ears:
 
 
 def _open_reader(settings: Settings, store: Store) -> AbstractAsyncContextManager[Store]:
-    return open_snapshots(settings.dsn, store.table, pooled=settings.pooled, replica=False)
+    replica = settings.replica_url is not None
+    return open_snapshots(settings.dashboards_dsn, store.table, pooled=settings.dashboards_pooled, replica=replica)
 
 
-def _definitions() -> Mapping[str, Dashboard]:
-    found = load(None)
+def _definitions(settings: Settings) -> Mapping[str, Dashboard]:
+    found = load(settings.dashboards_dir)
     for mistake in found.mistakes:
         log.warning("dashboard.faulty", reason=mistake, next="goes on without this dashboard")
     return found.dashboards

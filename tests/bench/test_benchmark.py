@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from benchmarks.cached import KINDS as KINDS_KEPT
 from benchmarks.contestants import Contestant
 from benchmarks.figures import Figure, Figures, percentile
 from benchmarks.loops.content import Content
@@ -37,6 +38,14 @@ def test_every_worker_sends_every_message_once() -> None:
         **dict.fromkeys(("e-mails", "e-mails, CPU"), drained),
         **dict.fromkeys(wakes, (Contestant.BARE, Contestant.NOTIFYD)),
     } == measured
+
+
+def test_kept_answers_are_measured() -> None:
+    """All that is compared is answered, and told in one line each."""
+    command = [sys.executable, "-m", "benchmarks", "--smoke", "--cached"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert 0 == done.returncode, done.stderr
+    assert [*KINDS_KEPT] == [line[:26].strip() for line in done.stdout.splitlines()[1:] if line]
 
 
 @pytest.mark.parametrize("workload", list(Workload))
