@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         None,
         description="Tokens that open `/dashboards` alone, and there what is shown to their role: `role=token`, "
         "separated by commas. A role may have several, so that they can be changed one after the other.",
-        examples=["front-desk=a-long-random-text,owner=another-long-random-text"],
+        examples=["front-desk=one-long-random-text,owner=another-long-random-text"],
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
