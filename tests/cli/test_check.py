@@ -43,8 +43,9 @@ async def test_all_is_well(checked: CommandLine) -> None:
     """A line for each proof, all ok, exit code 0; `--json` tells the same."""
     answer = checked("check")
     assert (0, "") == (answer.code, answer.err)
-    names = ["configuration", "database", "table", "listen", "templates", "email", "sms", "http"]
-    assert [("ok", name) for name in names] == [tuple(line.split()[:2]) for line in answer.out.splitlines()]
+    names = ["configuration", "database", "table", "listen", "templates", "dashboards", "email", "sms", "http"]
+    marks = [("-" if name == "dashboards" else "ok", name) for name in names]  # there is no booking system around
+    assert marks == [tuple(line.split()[:2]) for line in answer.out.splitlines()]
     assert names == list(findings(checked("check", "--json")))
 
 
@@ -198,3 +199,37 @@ async def test_twilio_token_refused(checked: CommandLine) -> None:
     assert 1 == answer.code
     assert "see NOTIFYD_TWILIO_ACCOUNT_SID" in failed(answer)["sms"]
     assert "hunter2" not in answer.out + answer.err
+
+
+def dashboard(folder: Path, sql: str) -> Path:
+    """Write a dashboard of the operator's."""
+    mine = folder / "dashboards/mine"
+    mine.mkdir(parents=True, exist_ok=True)
+    (mine / "dashboard.toml").write_text('title = "M"\nttl = 1\n[data.n]\nsql = "n.sql"\nshape = "value"\n')
+    (mine / "n.sql").write_text(sql)
+    return mine.parent
+
+
+def test_dashboards(checked: CommandLine, tmp_path: Path) -> None:
+    """Those that came with notifyd may lack their tables; the operator's own may not, nor hold a mistake."""
+    folder = str(dashboard(tmp_path, "select count(*) from notification_jobs"))
+    found = findings(checked("check", "--json"))["dashboards"]
+    assert found["ok"] is None
+    assert 'dashboard salon: zone.sql: relation "salons" does not exist' in found["detail"]
+    answer = checked("check", "--json", NOTIFYD_DASHBOARDS_DIR=folder)
+    assert findings(answer)["dashboards"]["detail"].startswith("usable: mine")
+    assert 0 == answer.code
+    dashboard(tmp_path, "select count(*) from nothing")
+    told = failed(checked("check", "--json", NOTIFYD_DASHBOARDS_DIR=folder))["dashboards"]
+    assert 'dashboard mine: n.sql: relation "nothing" does not exist' == told
+    dashboard(tmp_path, "delete from notification_jobs")
+    told = failed(checked("check", "--json", NOTIFYD_DASHBOARDS_DIR=folder))["dashboards"]
+    assert "n.sql: has DELETE FROM; a dashboard only reads" in told
+
+
+def test_a_replica_that_is_away(checked: CommandLine) -> None:
+    """The dashboards alone suffer, and the key is named that leads there."""
+    told = failed(checked("check", "--json", NOTIFYD_REPLICA_URL=CLOSED))
+    assert ["dashboards"] == list(told)
+    assert "NOTIFYD_REPLICA_URL" in told["dashboards"]
+    assert "hunter2" not in told["dashboards"]

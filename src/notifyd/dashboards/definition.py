@@ -129,7 +129,10 @@ class _Reader:
             self._mistakes.append(f"{path}: {error}")
             return NamedSql(file, ("",))
         for name in sorted(statement.names - known):
-            self._mistakes.append(f"{path}: :{name} is no parameter; declare it under [parameters.{name}] in {FILE}")
+            reserved = name in (*PERIOD, *SPAN)
+            cure = "is not known here; see docs/dashboards.md for what is known where"
+            cure = cure if reserved else f"is no parameter; declare it under [parameters.{name}] in {FILE}"
+            self._mistakes.append(f"{path}: :{name} {cure}")
         return statement
 
     def _text(self, path: Path) -> str:

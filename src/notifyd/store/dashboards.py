@@ -58,6 +58,7 @@ class Proven:
     """A definition as one database takes it.
 
     Attributes:
+        dashboard: The definition.
         sql: One statement for all of it; see `store.composed.compose`.
         uuids: The parameters that are compared with a `uuid`.
         zones: The names of the server's time zones.
@@ -65,6 +66,7 @@ class Proven:
         parts: How each other statement is, by its key.
     """
 
+    dashboard: Dashboard
     sql: str
     uuids: frozenset[str]
     zones: list[str]
@@ -104,7 +106,9 @@ async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now:
         DatabaseUnavailable: No answer in time.
     """
     values = accept(dashboard.parameters, given)
-    proven = _of(store).proven.get(dashboard.name) or await prove(store, dashboard)
+    proven = _of(store).proven.get(dashboard.name)
+    if proven is None or proven.dashboard is not dashboard:
+        proven = await prove(store, dashboard)
     _check_uuids(proven.uuids, values)
     try:
         name = f"dashboards.{dashboard.name}"
@@ -149,6 +153,7 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
     zone = await chosen("", dashboard.zone or (UTC_ALONE,), None)
     parts = {part.key: await chosen(part.key, part.variants, zone) for part in dashboard.parts}
     known.proven[dashboard.name] = proven = Proven(
+        dashboard,
         sql=compose(dashboard, known.zones, zone, parts),
         uuids=frozenset[str]().union(*(spelling.uuids for spelling in (zone, *parts.values()))),
         zones=known.zones,
