@@ -36,7 +36,7 @@ def test_the_example_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(name)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     text = re.sub(r"(?m)^#(?=\w+ = )", "", (ROOT / "config" / "notifyd.toml").read_text())
-    for key in ("templates_dir", "bounce_dir"):  # these must exist
+    for key in ("templates_dir", "dashboards_dir", "bounce_dir"):  # these must exist
         examples = Settings.model_fields[key].examples
         assert examples
         text = text.replace(examples[0], str(tmp_path))

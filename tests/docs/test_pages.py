@@ -8,7 +8,7 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from docs.pages import PAGES, ROOT, anchors, blocks, prose, read, spans, table
+from docs.pages import PAGES, ROOT, STRANGERS, anchors, blocks, prose, read, spans, table
 from notifyd.cli import app
 from notifyd.content.catalog import BUILT_IN, catalog
 from notifyd.settings import Settings
@@ -22,7 +22,7 @@ _EVENT = re.compile(r"[a-z]+\.[a-z]+")
 _NAME = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, STRANGERS])
 def test_links_lead_somewhere(page: str) -> None:
     """Every link to a file or a heading of ours finds it."""
     for link in _LINK.findall(prose(page)):
@@ -104,7 +104,7 @@ def test_every_warning_is_explained() -> None:
     assert set() == urgent - set(re.findall(r"`([\w.]+)`", told))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, STRANGERS])
 def test_no_path_of_somebodys_machine(page: str) -> None:
     """No home directory, no checkout's path."""
     assert [] == re.findall(r"/(?:home|Users|root|work)/\S*", read(page))
