@@ -157,7 +157,10 @@ async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: 
     store = stores.engine
     vitals = Vitals(started_at=anyio.current_time(), turned_at=anyio.current_time(), database_ok=True)
     vitals.channels = tuple(outlets)
-    vitals.pools = {"engine": store.watch.vitals, "stats": stores.stats.watch.vitals}
+    vitals.pools = {
+        name: each.watch.vitals
+        for name, each in (("engine", store), ("stats", stores.stats), ("dashboards", stores.reader))
+    }
     wake, recheck = Wake(), Wake()
     poll = settings.poll_interval.total_seconds()
     async with anyio.create_task_group() as house:
@@ -237,8 +240,13 @@ def _ears(wake: Wake, counts: Seldom, cache: Cache, vitals: Vitals) -> Ears:
 
 
 def _open_reader(settings: Settings, store: Store) -> AbstractAsyncContextManager[Store]:
-    replica = settings.replica_url is not None
-    return open_snapshots(settings.dashboards_dsn, store.table, pooled=settings.dashboards_pooled, replica=replica)
+    return open_snapshots(
+        settings.dashboards_dsn,
+        store.table,
+        pooled=settings.dashboards_pooled,
+        replica=settings.replica_url is not None,
+        slow=settings.slow_statement.total_seconds(),
+    )
 
 
 def _definitions(settings: Settings) -> Mapping[str, Dashboard]:
