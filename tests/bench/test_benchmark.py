@@ -48,6 +48,15 @@ def test_kept_answers_are_measured() -> None:
     assert [*KINDS_KEPT] == [line[:26].strip() for line in done.stdout.splitlines()[1:] if line]
 
 
+def test_a_salons_dashboard() -> None:
+    """Both the dashboard and the ten queries run over the slow wire, and the first is not the slower one."""
+    command = [sys.executable, "-m", "benchmarks", "--smoke", "--dashboards"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert 0 == done.returncode, done.stderr
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("1 x the rows"))
+    assert float(row.split()[-1]) > 1
+
+
 @pytest.mark.parametrize("workload", list(Workload))
 def test_the_bare_loop_sends_what_notifyd_sends(workload: Workload) -> None:
     """Both are measured with the same bytes, or the comparison would be none."""
