@@ -114,6 +114,8 @@ async def test_a_plain_insert(databases: Databases, empty_database: str, shape: 
         ("drop index notifyd_pending", "index notifyd_pending"),
         ("drop index notifyd_open", "index notifyd_open"),
         ("drop index notifyd_finished", "index notifyd_finished"),
+        ("drop index notifyd_listed", "index notifyd_listed"),
+        ("drop index notifyd_listed_salon", "index notifyd_listed_salon"),
         ("drop trigger notifyd_fill on notification_jobs", "trigger notifyd_fill"),
         ("drop trigger notifyd_wake on notification_jobs", "trigger notifyd_wake"),
         ("alter table notification_jobs disable trigger notifyd_wake", "trigger notifyd_wake, disabled"),

@@ -14,8 +14,9 @@ import asyncpg
 from notifyd.store.deliveries import INTEND
 from notifyd.store.inquiries import PROVE
 from notifyd.store.jobs import CLAIM, RENEW
+from notifyd.store.listing import LIST_ALL, LIST_SALON, STATUSES
 from notifyd.store.migrate import migrate
-from notifyd.store.pool import PINNED_PLANS
+from notifyd.store.pool import FREE_PLANS, PINNED_PLANS
 from notifyd.store.receipts import RECEIVE
 from notifyd.store.record import RECORD
 from notifyd.store.rescue import ADOPT_ORPHANS, RESCUE
@@ -146,6 +147,19 @@ def given(leases: list[asyncpg.Record]) -> tuple[tuple[str, str, str, int], ...]
     )
 
 
+LISTED = tuple(
+    (sql, index, f"array[{states}], '{below}', 5, 'infinity', 5, '-infinity', null, null, 51, {salon}, false, 100")
+    for sql, index, salon in (
+        (LIST_ALL, "notifyd_listed", "null"),
+        (LIST_SALON, "notifyd_listed_salon", "'salon'"),
+        (LIST_SALON, "notifyd_listed_salon", "'nobody'"),
+    )
+    for states in (", ".join(f"'{status}'" for status in STATUSES), "'failed'", "'held'")
+    for below in ("infinity", "2026-01-06T00:00:00")
+)
+"""Pages: of all salons, one with all the jobs, one without any; of all states, or one; from the top, or deep down."""
+
+
 async def prepare(connection: asyncpg.Connection, table: Table) -> dict[str, str]:
     """Prepare every statement while nothing is there, and run those that can be. Returns the names by statement."""
     names: dict[str, str] = {}
@@ -186,3 +200,21 @@ async def test_index_look_ups_alone(empty_database: str) -> None:
             assert not plan.kinds & {"Hash Join", "Merge Join", "Bitmap Heap Scan"}, seen
             assert plan.buffers <= pages, seen
             assert 0 == plan.in_vain, seen
+            assert not {name for name in plan.indexes if name.startswith("notifyd_listed")}, seen
+    await check_pages(empty_database)
+
+
+async def check_pages(dsn: str) -> None:
+    """Every page of a list is an index scan for each state that ends with the page, by either kind of plan."""
+    async with connected(dsn, **FREE_PLANS) as web:
+        table = await inspect(web, TABLE)
+        for mode in ("force_generic_plan", "force_custom_plan"):
+            await web.execute(f"set plan_cache_mode = {mode}")
+            for number, (sql, index, arguments) in enumerate(LISTED):
+                await web.execute(f"prepare {mode}_{number} as {table.bind(sql)}")
+                plan = await explain(web, f"{mode}_{number}({arguments})")
+                seen = f"{mode}\n{arguments}\n{plan.kinds}\n{plan.indexes}\n{plan.buffers} pages"
+                assert {index} == plan.indexes, seen
+                assert not plan.kinds & {"Seq Scan", "Bitmap Heap Scan"}, seen
+                assert plan.buffers <= 500, seen
+                assert 0 == plan.in_vain, seen

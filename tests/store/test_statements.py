@@ -9,8 +9,8 @@ from notifyd.store.statements import PINNED, UNNAMED, name_of, statements
 from notifyd.store.table import inspect
 from store.shapes import SHAPES, TABLE, connected
 
-FREE = {"adopt", "catalogue", "explain", "migrate", "period", "proof", "server", "stats", "table"}
-"""The modules whose statements are planned freely: counts, and the catalogue."""
+FREE = {"adopt", "catalogue", "explain", "listing", "migrate", "period", "proof", "server", "stats", "table"}
+"""The modules whose statements are planned freely: counts, lists, and the catalogue."""
 
 
 def test_the_statements_are_found() -> None:
@@ -26,6 +26,7 @@ def test_the_statements_are_found() -> None:
         "table.INSPECT",
         "listen.PROBE",
         "stats.COUNT_ALL",
+        "listing.LIST_SALON",
     } < statements().keys()
 
 

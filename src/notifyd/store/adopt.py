@@ -1,4 +1,4 @@
-"""What notifyd needs on the booking system's table: two triggers and three partial indexes, nothing else.
+"""What notifyd needs on the booking system's table: two triggers and a few partial indexes, nothing else.
 
 The table belongs to somebody's migration tool. A `prisma db push` drops or trips over columns, defaults and full
 indexes that it does not know, and leaves triggers, partial indexes and other schemas alone; so those are all we use.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from notifyd.model.job import State
 from notifyd.store.table import Table, quoted
 
 
@@ -49,12 +50,23 @@ CREATE_TABLE = """create table {table} (
 ) with (fillfactor = 80);
 """
 
+TIE = 'hashtextextended(id::text collate "C", 0)'
+"""Orders rows of one `created_at`: 64 bits, since an id may be longer than an index entry."""
+
+SALON = 'hashtextextended(salon_id::text collate "C", 0)'
+
+LISTED = "('' || status) in ({})".format(", ".join(f"'{state}'" for state in State))
+"""Which rows are listed. Written the other way round, so that no statement of the engine is ever planned on the lists'
+indexes; and of our states alone, since a status of somebody else's may be longer than an index entry."""
+
 INDEXES = {
     "notifyd_pending": "(updated_at) where (status || '') = 'pending'",
     "notifyd_open": "((status || '')) where (status || '') in ('processing', 'scheduled', 'held')",
     "notifyd_finished": (
         "((status || ''), ({finished_at})) where (status || '') in ('completed', 'failed', 'cancelled')"
     ),
+    "notifyd_listed": f"(('' || status), created_at, ({TIE})) where {LISTED}",
+    "notifyd_listed_salon": f"(({SALON}), ('' || status), created_at, ({TIE})) where {LISTED}",
 }
 
 TRIGGERS = {

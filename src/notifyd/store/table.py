@@ -82,6 +82,8 @@ class Table:
             "{expires_at}": self._moment("expires_at"),
             "{finished_at}": self.finished_at,
             "{created_at}": self._moment("created_at"),
+            "{created_type}": self.types["created_at"],
+            "{created_zone}": "" if self.has_zone("created_at") else " at time zone 'UTC'",
         }
         for placeholder, piece in pieces.items():
             sql = sql.replace(placeholder, piece)
@@ -90,15 +92,16 @@ class Table:
     @property
     def finished_at(self) -> str:
         """When a job ended. The original worker left `processed_at` empty on failures, so `updated_at` stands in."""
-        if self._has_zone("processed_at") == self._has_zone("updated_at"):
+        if self.has_zone("processed_at") == self.has_zone("updated_at"):
             return "coalesce(processed_at, updated_at)"
         return "coalesce(processed_at, updated_at at time zone 'UTC')"
 
     def comparable(self, column: str, moment: str) -> str:
         """Turn a `timestamptz` expression into one that compares with a column, which is UTC where it has no zone."""
-        return moment if self._has_zone(column) else f"({moment} at time zone 'UTC')"
+        return moment if self.has_zone(column) else f"({moment} at time zone 'UTC')"
 
-    def _has_zone(self, column: str) -> bool:
+    def has_zone(self, column: str) -> bool:
+        """Whether a column of times has a zone; where it has none, it holds UTC."""
         return "with time zone" in self.types[column]
 
     def _now(self, column: str) -> str:
@@ -108,7 +111,7 @@ class Table:
         """Read a column as `timestamptz`, within the years that Python's datetime can hold."""
         if not self.types.get(column, "").startswith("timestamp"):
             return "null::timestamptz"
-        value = f"j.{column}" if self._has_zone(column) else f"j.{column} at time zone 'UTC'"
+        value = f"j.{column}" if self.has_zone(column) else f"j.{column} at time zone 'UTC'"
         return f"case when j.{column} is not null then least(greatest({value}, '0002-01-01Z'), '9998-12-31Z') end"
 
 
