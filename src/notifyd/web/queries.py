@@ -1,5 +1,8 @@
 """Reads the query of a request; what cannot be meant is refused by the parameter's name, and never repeated."""
 
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+
 from multidict import MultiMapping
 
 LONGEST = 1_000
@@ -7,7 +10,15 @@ LONGEST = 1_000
 
 
 class BadQuery(Exception):  # noqa: N818 - the state of the request
-    """A query cannot be what it claims to be; the text says why."""
+    """A query cannot be what it claims to be; the text says why.
+
+    Attributes:
+        cure: What to give instead.
+    """
+
+    def __init__(self, why: str, cure: str = "give it once, as it stands in the table") -> None:
+        super().__init__(why)
+        self.cure = cure
 
 
 def value(query: MultiMapping[str], name: str) -> str | None:
@@ -37,3 +48,58 @@ def values(query: MultiMapping[str]) -> dict[str, str]:
     if len(set(query)) < len(query):
         raise BadQuery("a parameter is given more than once")
     return {name: text for name, text in query.items() if text}
+
+
+def known(query: MultiMapping[str], names: Collection[str]) -> None:
+    """Refuse parameters of other names: a filter that was misspelt would filter nothing.
+
+    Raises:
+        BadQuery: There is one.
+    """
+    if not set(query) <= set(names):
+        raise BadQuery("a parameter is not known here", f"it takes {', '.join(names)}")
+
+
+def several(query: MultiMapping[str], name: str, allowed: Iterable[str], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values of a parameter that may be repeated, and may hold several with commas between them.
+
+    Raises:
+        BadQuery: One of them is not among `allowed`.
+    """
+    given = dict.fromkeys(value for text in query.getall(name, []) for value in text.split(","))
+    allowed = tuple(allowed)
+    if not given.keys() <= set(allowed):
+        raise BadQuery(f"{name} has a value that is not known", f"known are {', '.join(allowed)}")
+    return tuple(given) or default
+
+
+def number(query: MultiMapping[str], name: str, default: int, most: int) -> int:
+    """Return a whole number from 1 to `most`.
+
+    Raises:
+        BadQuery: It is none.
+    """
+    cure = f"give a whole number from 1 to {most}"
+    text = value(query, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise BadQuery(f"{name} is out of its range", cure)
+    return int(text)
+
+
+def moment(query: MultiMapping[str], name: str) -> datetime | None:
+    """Return a moment given in ISO 8601, UTC where it names no offset.
+
+    Raises:
+        BadQuery: It is none.
+    """
+    cure = "give ISO 8601, such as 2026-11-22T09:00:00Z; in an address the + of an offset is written %2B"
+    text = value(query, name)
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadQuery(f"{name} is no time that a calendar holds", cure) from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
