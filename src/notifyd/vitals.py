@@ -73,6 +73,9 @@ class Vitals:
         cache_notices_total: What took answers out of date: `wake` (our own counts), `notify` (somebody's).
         cache_answers: Answers kept.
         cache_bytes: What they are taken to weigh.
+        streams: Viewers of `/stats/stream` now.
+        streams_turned_away_total: Viewers for whom there was no place.
+        streams_dropped_total: Viewers let go because they did not read.
         listening: Whether the LISTEN connection has proved itself; without it the poll still finds every job.
         database_ok: Whether the last statement of the engine was answered.
         last_claim_at: When a claim query last succeeded, whether or not it found jobs; None before the first.
@@ -102,6 +105,9 @@ class Vitals:
     cache_notices_total: Counter[str] = field(default_factory=Counter)
     cache_answers: int = 0
     cache_bytes: int = 0
+    streams: int = 0
+    streams_turned_away_total: int = 0
+    streams_dropped_total: int = 0
     listening: bool = False
     database_ok: bool = False
     last_claim_at: float | None = None

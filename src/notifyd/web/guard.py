@@ -5,7 +5,7 @@ cache keeps stands in a long queue, since he costs next to nothing: what must be
 
 `/healthz` passes without token and without a place in the queue: it must answer when everything else is busy. Receipts
 have no token, since whoever brings one cannot know it, and a queue of their own: they come in bursts, and are not sent
-again.
+again. A stream has its own places, and no end.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,6 +19,7 @@ from notifyd import log
 from notifyd.web.answers import SECURITY_HEADERS, refusal
 from notifyd.web.callers import CALLER, Callers
 from notifyd.web.receipts import PATH as RECEIPTS
+from notifyd.web.stream import PATH as STREAM
 
 MOST_IN_FLIGHT = 32
 """Requests served at once; more are told to come back, so that a herd of dashboards cannot slow the engine down."""
@@ -67,7 +68,7 @@ class Guard:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == OPEN:
-            return await self._handled(request, handler)
+            return await self._handled(request, handler, self._deadline)
         if request.path == RECEIPTS:
             return await self._queued(self._receipts, request, handler)
         caller = self._callers.who(request.headers.get("Authorization", ""))
@@ -81,6 +82,8 @@ class Guard:
         if caller.role is not None and not _is_dashboard(request):
             return refusal(HTTPStatus.FORBIDDEN, "this token opens /dashboards alone", "send the value of http_token")
         request[CALLER] = caller
+        if request.path == STREAM:
+            return await self._handled(request, handler, None)
         kept = _is_dashboard(request) or request.path == STATS
         return await self._queued(self._viewers if kept else self._requests, request, handler)
 
@@ -91,13 +94,13 @@ class Guard:
             )
         queue.taken += 1
         try:
-            return await self._handled(request, handler)
+            return await self._handled(request, handler, self._deadline)
         finally:
             queue.taken -= 1
 
-    async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _handled(self, request: web.Request, handler: Handler, deadline: float | None) -> web.StreamResponse:
         try:
-            with anyio.fail_after(self._deadline):
+            with anyio.fail_after(deadline):
                 return await handler(request)
         except TimeoutError:
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "it took too long", "ask again in a moment", Retry_After="5")

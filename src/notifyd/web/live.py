@@ -1,0 +1,124 @@
+"""Reads the counts for all who watch them live: once for everybody, and only while somebody watches.
+
+The process' own vitals say when a look is worth while; every two seconds one is taken all the same, because other
+daemons settle jobs too. A look is followed by a rest of several times its length, so that looking takes a bounded share
+of the database however many watch and whatever a look costs. Nothing is queued for a viewer: he is told the latest.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from notifyd import log
+from notifyd.store.connect import DatabaseUnavailable
+from notifyd.store.pool import Store
+from notifyd.store.stats import PING_LIMIT, READ_LIMIT, ping, read
+from notifyd.store.table import TableUnusable
+from notifyd.vitals import Vitals
+from notifyd.web.topic import Topic
+
+BREATH = 0.1
+"""Seconds between two looks at the least: changes that come together are told together."""
+
+POLL = 2.0
+"""Seconds between two looks at the most."""
+
+REST = 4
+"""How many times the length of a look is rested after it: looking takes a fifth of the time at the most."""
+
+MOST_SALONS = 100
+"""Different salons watched at once: each costs a statement every look."""
+
+BUG_PAUSE = 30.0
+"""Seconds of rest after a bug, which will be one again."""
+
+
+class TooManySalons(Exception):  # noqa: N818 - the state of things, in the words of the answer
+    """No further salon can be watched now."""
+
+
+class Live:
+    """Everything that is watched, and the one who looks."""
+
+    def __init__(self, store: Store, vitals: Vitals, breath: float = BREATH) -> None:
+        self._store = store
+        self._vitals = vitals
+        self._breath = breath
+        self._topics: dict[str | None, Topic] = {}
+        self._joined = anyio.Event()
+        self._closed = False
+
+    @contextmanager
+    def watch(self, salon_id: str | None) -> Iterator[Topic]:
+        """Watch one salon, or all for None, while the block runs.
+
+        Raises:
+            TooManySalons: `MOST_SALONS` others are watched already.
+        """
+        if salon_id not in self._topics:
+            if len(self._topics) >= MOST_SALONS:
+                raise TooManySalons
+            self._topics[salon_id] = Topic()
+        topic = self._topics[salon_id]
+        topic.closed = self._closed
+        topic.viewers += 1
+        self._joined.set()
+        try:
+            yield topic
+        finally:
+            topic.viewers -= 1
+            if not topic.viewers:
+                del self._topics[salon_id]
+
+    async def run(self) -> None:
+        """Look until cancelled; then everybody is let go."""
+        try:
+            while True:
+                while not self._topics:
+                    self._joined = anyio.Event()
+                    await self._joined.wait()
+                began, known = anyio.current_time(), self._changes()
+                await self._look()
+                await anyio.sleep(max(self._breath, REST * (anyio.current_time() - began)))
+                await self._wait(began + POLL, known)
+        finally:
+            self._closed = True
+            for topic in self._topics.values():
+                topic.close()
+
+    async def _wait(self, end: float, known: tuple[object, ...]) -> None:
+        """Wait until a look is worth while: something was done, somebody waits for his first figures, or it is time."""
+        while anyio.current_time() < end and self._changes() == known:
+            if not all(topic.version for topic in self._topics.values()):
+                return
+            self._joined = anyio.Event()
+            with anyio.move_on_after(self._breath):
+                await self._joined.wait()
+
+    async def _look(self) -> None:
+        try:
+            with anyio.fail_after(PING_LIMIT):  # a database that is gone is told soon
+                await ping(self._store)
+            for salon_id, topic in list(self._topics.items()):
+                with anyio.fail_after(READ_LIMIT):
+                    topic.tell(await read(self._store, salon_id))
+        except (DatabaseUnavailable, TableUnusable, TimeoutError) as error:
+            why = "no answer within the time limit" if isinstance(error, TimeoutError) else str(error)
+            self._trouble(f"the database does not answer: {why}", "the figures come by themselves when it does")
+        except Exception as bug:  # noqa: BLE001 - a bug in what is shown is no reason for the engine to stop
+            log.exception("web.bug", bug, path="/stats/stream")
+            self._trouble("a bug in notifyd", "its log says more: web.bug")
+            await anyio.sleep(BUG_PAUSE)
+
+    def _trouble(self, error: str, cure: str) -> None:
+        for topic in self._topics.values():
+            topic.trouble(error, cure)
+
+    def _changes(self) -> tuple[object, ...]:
+        """Return what differs after the engine has done anything that the counts may show."""
+        vitals = self._vitals
+        counters = (vitals.settled_total, vitals.outcomes_total, vitals.receipts_total, vitals.wakes_total)
+        return (
+            vitals.claimed_total, vitals.rescued_total, vitals.purged_total, *(one.total() for one in counters),
+        )  # fmt: skip
