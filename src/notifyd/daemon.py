@@ -49,10 +49,13 @@ from notifyd.vitals import Vitals
 from notifyd.web.cache import OURS, Cache
 from notifyd.web.dashboards import Dashboards
 from notifyd.web.database import Database
+from notifyd.web.jobs import Jobs
+from notifyd.web.live import Live
 from notifyd.web.receipts import Receipts
 from notifyd.web.routes import Routes
 from notifyd.web.seldom import Seldom
 from notifyd.web.server import AddressUnavailable, HttpConfig, serve
+from notifyd.web.stream import Stream
 
 ENGINE_CONNECTIONS = 6
 """The claim, intents, records, due times, leases and a chore may each be at the database at once."""
@@ -171,6 +174,10 @@ async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: 
         routes = Routes(stores.stats, vitals, poll, cache).table()
         routes += Dashboards(_definitions(settings), stores.reader, cache).table()
         routes += Database(stores.stats, vitals).table()
+        routes += Jobs(stores.stats, guarded=settings.http_token is not None).table()
+        live = Live(stores.stats, vitals)
+        house.start_soon(live.run)
+        routes += Stream(live, vitals).table()
         if receipts := _receipts(settings, store, vitals, house):
             routes += receipts.table()
         await house.start(serve, _http(settings), routes)

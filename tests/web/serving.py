@@ -15,8 +15,11 @@ from notifyd.vitals import Vitals
 from notifyd.web.cache import Cache
 from notifyd.web.dashboards import Dashboards
 from notifyd.web.database import Database
+from notifyd.web.jobs import Jobs
+from notifyd.web.live import Live
 from notifyd.web.routes import Routes
 from notifyd.web.server import HttpConfig, serve
+from notifyd.web.stream import Stream
 
 SHIPPED = load(None).dashboards
 
@@ -41,8 +44,9 @@ async def served(
     token: str | None = None,
     roles: tuple[tuple[str, str], ...] = (),
     dashboards: Mapping[str, Dashboard] = SHIPPED,
+    port: int = 0,
 ) -> AsyncIterator[House]:
-    """Serve on any free port of loopback; the vitals are those of a daemon that has just claimed."""
+    """Serve on loopback, on any free port if none is named; the vitals are those of a daemon that has just claimed."""
     now = anyio.current_time()
     vitals = Vitals(started_at=now, slots=8, last_claim_at=now, database_ok=True)
     async with (
@@ -52,9 +56,13 @@ async def served(
     ):
         vitals.pools = {"stats": store.watch.vitals}
         cache = Cache(house, vitals)
-        config = HttpConfig(port=0, token=token, roles=roles)
+        config = HttpConfig(port=port, token=token, roles=roles)
         routes = Routes(store, vitals, POLL, cache).table() + Database(store, vitals).table()
         routes += Dashboards(dashboards, reader, cache).table()
+        routes += Jobs(store, guarded=token is not None).table()
+        live = Live(store, vitals)
+        house.start_soon(live.run)
+        routes += Stream(live, vitals).table()
         port = await house.start(serve, config, routes)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             yield House(http, vitals, store, port, cache)

@@ -30,11 +30,13 @@ PATHS = (
     "/stats",
     "/stats/database",
     "/dashboards",
+    "/jobs",
     "/metrics",
     "/openapi.json",
     "/",
     "/page.css",
     "/page.js",
+    "/live.js",
 )
 
 
@@ -294,7 +296,11 @@ async def test_the_description_names_every_address(database: str) -> None:
     """/openapi.json describes what is served, receipts included, and nothing else but for the page's own files."""
     async with served(database) as house:
         described = (await get(house, "/openapi.json"))[1]["paths"]
-    assert {*PATHS, "/dashboards/{name}", "/receipts/twilio"} - {"/page.css", "/page.js"} == set(described)
+    assert {*PATHS, "/dashboards/{name}", "/receipts/twilio", "/stats/stream"} - {
+        "/page.css",
+        "/page.js",
+        "/live.js",
+    } == set(described)
 
 
 async def test_a_herd_is_told_to_come_back(database: str) -> None:

@@ -28,6 +28,7 @@ _PAGE = {
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
+    "/live.js": ("live.js", "text/javascript"),
 }
 
 
@@ -117,7 +118,7 @@ class Routes:
 
 
 async def page(request: web.Request) -> web.Response:
-    """The operator page and its two files."""
+    """The operator page and its files."""
     name, kind = _PAGE[request.path]
     return web.Response(text=_file(f"page/{name}"), content_type=kind, charset="utf-8")
 

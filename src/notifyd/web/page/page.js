@@ -1,41 +1,23 @@
-// Shows /stats, asked for every two seconds; asks nothing while its tab is hidden.
-"use strict";
+// Draws the figures of /stats.
 
-const PAUSE = 2000; // milliseconds between an answer and the next question
-const LIMIT = 6000; // milliseconds until a question is given up
+import { follow } from "./live.js";
+
 const NAMES = { email: "E-mail", sms: "SMS" };
 const FIGURES = ["sent", "failed", "suppressed", "unknown", "paused"];
 
 const spot = (id) => document.getElementById(id);
 const count = (figure) => figure.toLocaleString();
 
-let next;
-let asking = false;
-
-async function look() {
-  clearTimeout(next);
-  if (document.hidden || asking) return;
-  asking = true;
-  try {
-    const answer = await fetch("stats", { signal: AbortSignal.timeout(LIMIT) });
-    const body = await answer.json();
-    if (!answer.ok) throw new Error(`${sentence(body.error)} ${sentence(body.cure)}`);
-    show(body);
-    trouble("");
-  } catch (error) {
-    const silent = error instanceof TypeError || error.name === "TimeoutError";
-    trouble(silent ? "notifyd does not answer." : error.message);
-  } finally {
-    asking = false;
-    next = setTimeout(look, PAUSE);
-  }
-}
-
 function show(stats) {
   spot("jobs").replaceChildren(...Object.entries(stats.jobs).map(([state, figure]) => tile(state, figure)));
   spot("channels").replaceChildren(...Object.entries(stats.channels).map(([name, figures]) => row(name, figures)));
-  spot("when").textContent = `as of ${new Date(stats.as_of).toLocaleTimeString()}`;
+  unchanged(stats.as_of);
   spot("notes").textContent = notes(stats).join(" ");
+}
+
+function unchanged(asOf) {
+  spot("when").textContent = `as of ${new Date(asOf).toLocaleTimeString()}`;
+  trouble("");
 }
 
 function notes(stats) {
@@ -50,10 +32,6 @@ function waited(seconds) {
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   return `${Math.round(seconds / 3600)} h`;
-}
-
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
 function tile(state, figure) {
@@ -82,5 +60,4 @@ function trouble(text) {
   document.querySelectorAll("section").forEach((section) => section.classList.toggle("stale", Boolean(text)));
 }
 
-document.addEventListener("visibilitychange", look);
-look();
+follow({ figures: show, unchanged, trouble });
