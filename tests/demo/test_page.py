@@ -1,17 +1,16 @@
 """The page in a real browser: it shows what arrives, quickly, without faults, and keeps mails in their box."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from demo.running import Demo
+from support.browser import CHROMIUM, open_browser, show
 from support.databases import scratch_directory
+from support.waiting import until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run"]
 SOON = 10_000  # milliseconds
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -27,10 +26,8 @@ def demo() -> Iterator[Demo]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """Give a browser of one's own."""
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with open_browser() as started:
         yield started
-        await started.close()
 
 
 @pytest.fixture
@@ -94,16 +91,27 @@ async def test_by_keyboard_alone(page: Page) -> None:
     await expect(focused).to_have_attribute("aria-current", "true")
 
 
-async def test_a_hidden_tab_is_still(page: Page) -> None:
-    """A hidden tab closes its stream; seen again, it catches up with what came meanwhile."""
+async def test_a_hidden_tab_is_still(page: Page, demo: Demo) -> None:
+    """A hidden tab asks nothing, and nobody asks the daemon for it; seen again, it catches up with what came."""
     await page.locator("#mails li").first.wait_for(timeout=SOON)
+    assert await until(lambda: watched(page, demo, 1))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     await show(page, hidden=True)
     before = await page.locator("#mails li").count()
+    assert await until(lambda: watched(page, demo, 0))
+    assert ([], before) == (asked, await page.locator("#mails li").count())
     async with page.expect_request(lambda request: "events?since=" in request.url, timeout=SOON):
-        assert before == await page.locator("#mails li").count()
         await show(page, hidden=False)
     await page.get_by_role("button", name="Book a visit").click()
     await expect(page.locator("#booked")).to_contain_text("E-mail after", timeout=SOON)
+
+
+async def watched(page: Page, demo: Demo, viewers: int) -> bool:
+    """Whether so many watch the daemon's stream, as its own metrics tell."""
+    (port,) = {one.laddr.port for one in demo.member("run").net_connections("tcp4") if one.status == "LISTEN"}
+    answer = await page.request.get(f"http://127.0.0.1:{port}/metrics")
+    return f"notifyd_streams {viewers}.0" in await answer.text()
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
@@ -119,14 +127,3 @@ async def test_strangers_may_not_book(page: Page, demo: Demo) -> None:
     """A form on another site cannot press the button."""
     answer = await page.request.post(demo.url + "bookings", headers={"Sec-Fetch-Site": "cross-site"})
     assert 403 == answer.status
-
-
-async def show(page: Page, *, hidden: bool) -> None:
-    """Tell the page that its tab is hidden, or seen again: headless tabs are never hidden of themselves."""
-    await page.evaluate(
-        """(hidden) => {
-            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-            document.dispatchEvent(new Event("visibilitychange"));
-        }""",
-        hidden,
-    )

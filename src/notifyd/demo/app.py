@@ -131,7 +131,7 @@ class Scene:
 async def _show(options: Options, scene: Scene, since: datetime) -> None:
     """Serve the page and book visits: until cancelled, or for so many seconds and until all jobs are final."""
     database, dice = scene.database, random.Random()
-    watcher = Watcher(scene.sinks.inbox, database.pool, scene.daemon.ask)
+    watcher = Watcher(scene.sinks.inbox, database.pool, scene.daemon.ask, scene.daemon.hear)
 
     async def book_by_hand() -> str:
         visit = invent(dice, Story.BY_HAND, await database.now(), "booking_confirmation")

@@ -3,11 +3,12 @@
 Nothing but its environment, its signals and its HTTP endpoints is used: the demo shows what an operator has.
 """
 
+import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,6 +27,7 @@ STOP_WITHIN = 15.0
 _GLANCE = 0.03
 _TAIL = 1_500  # bytes of its log in an error
 _PATIENCE = ClientTimeout(total=3)
+_ENDLESS = ClientTimeout(total=None, sock_connect=3, sock_read=40)  # a stream says something every fifteen seconds
 _NOT_OURS = ("NOTIFYD_", "DATABASE_URL", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_")
 
 
@@ -49,6 +51,20 @@ class Daemon:
                 return dict(await answer.json())
         except (ClientError, TimeoutError, OSError, ValueError):
             return None
+
+    async def hear(self, path: str) -> AsyncGenerator[dict[str, Any]]:
+        """Yield the figures that a stream such as `/stats/stream` tells, until it ends or cannot be had."""
+        try:
+            async with self._http.get(f"{self.url}{path}", timeout=_ENDLESS) as answer:
+                name = ""
+                async for line in answer.content:
+                    field, _, value = line.decode().rstrip("\n").partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data" and name == "stats":
+                        yield json.loads(value)
+        except (ClientError, TimeoutError, OSError, ValueError):
+            return
 
     async def died(self) -> None:
         """Wait for its end, which nobody asked for.

@@ -1,9 +1,11 @@
 """Keeps the page's picture true: whose each message is, what has become of jobs, what the daemon says of itself.
 
-Looks only as often as somebody watches. What it cannot read now it reads next time.
+Looks only while somebody watches: when the daemon's stream tells of a change, and now and then, since waiting times run
+down. What it cannot read now it reads next time.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +18,8 @@ from notifyd.demo.jobs_view import JobView, Waiting
 from notifyd.model.job import Channel, State
 
 _GLANCE = 0.04  # seconds: the ledger learns a SID a moment after the sink gave it
-_LOOK = 0.4  # seconds between two looks at rows and counts
+_LOOK = 1.0  # seconds between two looks at rows while nothing is told
+_BREATH = 0.1  # seconds between two looks at the least
 _ROWS = 12  # how many failed and waiting jobs are shown
 
 
@@ -42,13 +45,28 @@ class Watcher:
     """
 
     def __init__(
-        self, inbox: Inbox, pool: asyncpg.Pool, ask: Callable[[str], Awaitable[dict[str, Any] | None]]
+        self,
+        inbox: Inbox,
+        pool: asyncpg.Pool,
+        ask: Callable[[str], Awaitable[dict[str, Any] | None]],
+        hear: Callable[[str], AsyncGenerator[dict[str, Any]]],
     ) -> None:
+        """Begin without a picture.
+
+        Args:
+            inbox: Whose messages are explained.
+            pool: Connections to the booking system's database.
+            ask: Asks one of the daemon's endpoints.
+            hear: Listens to one of the daemon's streams.
+        """
         self.inbox = inbox
         self.picture = Picture()
         self.watchers = 0
         self._pool = pool
         self._ask = ask
+        self._hear = hear
+        self._stats: dict[str, Any] | None = None
+        self._told = anyio.Event()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -79,8 +97,24 @@ class Watcher:
     async def _look(self) -> None:
         while True:
             if self.watchers:
-                await self._follow_jobs()
-                await self._draw()
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._listen)
+                    while self.watchers:
+                        await self._follow_jobs()
+                        await self._draw()
+                        await anyio.sleep(_BREATH)
+                        with anyio.move_on_after(_LOOK):
+                            await self._told.wait()
+                        self._told = anyio.Event()
+                    group.cancel_scope.cancel()
+            await anyio.sleep(_BREATH)
+
+    async def _listen(self) -> None:
+        while True:
+            async with aclosing(self._hear("/stats/stream")) as changes:
+                async for stats in changes:
+                    self._stats = stats
+                    self._told.set()
             await anyio.sleep(_LOOK)
 
     async def _follow_jobs(self) -> None:
@@ -93,8 +127,9 @@ class Watcher:
                 self.inbox.explain(arrival, jobs[job.id])
 
     async def _draw(self) -> None:
-        stats, readiness = await self._ask("/stats"), await self._ask("/readyz") or {}
+        readiness = await self._ask("/readyz") or {}
         failed = await jobs_view.latest(self._pool, State.FAILED, _ROWS)
         held = await jobs_view.latest(self._pool, State.HELD, _ROWS)
         waiting = await jobs_view.waiting(self._pool, _ROWS)
-        self.picture = Picture(stats, readiness.get("paused", {}), failed, held, waiting, self.inbox.pulse.beat())
+        paused = readiness.get("paused", {})
+        self.picture = Picture(self._stats, paused, failed, held, waiting, self.inbox.pulse.beat())
