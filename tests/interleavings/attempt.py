@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from interleavings.counting import SEGMENTS
 from notifyd.model.job import Channel, DeliveryState, Job
 from notifyd.model.outcome import Outcome, Paused
 from notifyd.model.retry import RetryPolicy
@@ -63,7 +64,7 @@ class Attempt:
     def intents(self) -> list[Intent]:
         """Return an intent for all that is owed."""
         return [
-            Intent(self.job, channel, SENDER, self.recipient, "text" if channel is SMS else None)
+            Intent(self.job, channel, SENDER, self.recipient, *(("text", SEGMENTS) if channel is SMS else (None, 0)))
             for channel in self.owed
         ]
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from interleavings.picture import Entry, Key, Picture, Row
 
+ENDS = ("intended", "retrying", "sent", "failed", "suppressed", "unknown")
+
 MOVES: dict[str, set[tuple[str | None, str | None]]] = {
     "intend": {(old, new) for old in (None, "retrying", "unknown") for new in ("intended", "suppressed")},
     "record": {("intended", new) for new in ("sent", "retrying", "failed", "suppressed", "unknown")},
@@ -18,6 +20,8 @@ MOVES: dict[str, set[tuple[str | None, str | None]]] = {
     "settle": {("intended", new) for new in ("sent", "retrying", "failed", "suppressed", "unknown")},
     "release": {("unknown", "sent"), ("unknown", "failed"), ("unknown", None)},
     "requeue": {("failed", None), ("suppressed", None)},
+    "purge": {(state, None) for state in ENDS},
+    "forget": {(state, None) for state in ENDS},
 }
 """What a step may make of a ledger's state; None: no row. A step that is not named here leaves the ledger alone."""
 
@@ -27,6 +31,7 @@ STATUSES: dict[str, tuple[str, str]] = {
     "release strays": ("processing", "pending"),
     "promote": ("scheduled", "pending"),
     "receive": ("completed", "scheduled"),
+    "take note": ("cancelled", "cancelled"),
 }
 """What a step of notifyd may make of a row's status; a settling writes its verdict."""
 
@@ -122,6 +127,8 @@ def _ledger(before: Picture, step: Step, after: Picture) -> Iterator[str]:
             yield from _heard(key, old, step, new)
         elif (old and old.state, new and new.state) not in MOVES.get(step.name, set()):
             yield f"{step} made {new} of {old}, {key}"
+        elif step.name in {"purge", "forget"}:
+            continue
         elif old is not None and old.state == "sent" and (new is None or new.resends != old.resends + 1):
             yield f"{step} sends {key} again, and does not count it"
 

@@ -65,7 +65,7 @@ class OtherRules(Play):
         self.recipients[job] = f"recipient {number % 2}"
         self.provider.allowed[self.recipients[job]] += 1
         step = Step("insert", job, ours=False)
-        self.do(step, lambda: insert_job(self.stage.others, id=job, max_attempts=attempts, payload="{}"))
+        self.do(step, lambda: insert_job(self.stage.others, id=job, salon_id=job, max_attempts=attempts, payload="{}"))
 
     @precondition(lambda self: self.having(*CHANGEABLE))
     @rule(pick=PICK, change=st.sampled_from(sorted(CHANGES)))

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from hypothesis.stateful import RuleBasedStateMachine
 
 from interleavings.attempt import Attempt
+from interleavings.counting import miscounted
 from interleavings.judge import Step, breaches, contradictions, odd
 from interleavings.picture import NOTHING, Picture, take_picture
 from interleavings.provider import Provider
@@ -58,6 +59,7 @@ class Play(RuleBasedStateMachine):
             *breaches(before, step, self.seen, self.locked),
             *contradictions(self.seen, self.jobs),
             *self.provider.lies(self.seen, self.recipients),
+            *miscounted(before, self.seen, ours=step.ours),
             *(f"{job} {what}" for job, what in strange.items() if job not in self.meddled),
         ]
         assert not wrong, "\n".join(wrong)

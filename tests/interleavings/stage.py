@@ -16,7 +16,8 @@ from support.databases import Databases
 T = TypeVar("T")
 
 TABLES = (TABLE, "notifyd.leases", "notifyd.schedule", "notifyd.deliveries", "notifyd.suppressions")
-EMPTY = "; ".join(f"delete from {table}" for table in TABLES)
+COUNTS = ("notifyd.tallies", "notifyd.rollups")
+EMPTY = "; ".join(f"delete from {table}" for table in (*TABLES, *COUNTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Stage:
     """One event loop and what lives in it.
 
     Attributes:
+        dsn: The database.
         store: As the engine has it.
         others: The connection of the operator, of the clock, and of whoever looks.
         booking: The connection of the booking system, which may have a transaction open.
     """
 
     loop: asyncio.AbstractEventLoop
+    dsn: str
     store: Store
     others: asyncpg.Connection
     booking: asyncpg.Connection
@@ -57,4 +60,4 @@ async def _furnish(dsn: str, stack: AsyncExitStack) -> Stage:
     others, booking = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     stack.push_async_callback(others.close)
     stack.push_async_callback(booking.close)
-    return Stage(asyncio.get_running_loop(), store, others, booking)
+    return Stage(asyncio.get_running_loop(), dsn, store, others, booking)

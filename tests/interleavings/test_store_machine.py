@@ -1,16 +1,21 @@
 """The store under arbitrary interleavings: what daemons, booking systems, operators and providers do, in any order."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from interleavings.attempt import EMAIL, SMS
+from interleavings.counting import differences, key
 from interleavings.daemons import DaemonRules
 from interleavings.stage import Stage, set_stage
 from interleavings.upkeep import DAEMON
+from notifyd.store.verify import MOST_SHOWN, verify
+from store.shapes import TABLE
 from support.databases import Databases
 
 ASKED_FOR = settings().max_examples
@@ -48,6 +53,7 @@ class StoreMachine(DaemonRules):
         self.clock(minutes=A_WEEK)
         for _ in range(ROUNDS):
             if not self.having("pending", "processing", "scheduled") and not self.seen.leases:
+                self.verify()
                 return
             self.clock(minutes=97)
             self.rescue()
@@ -57,6 +63,23 @@ class StoreMachine(DaemonRules):
             while self.attempts:
                 self.go_on(pick=0, fate="accepted", twice=False)
         pytest.fail(f"it never ends: {self.seen}")
+
+    def verify(self) -> None:
+        """The store's recount finds what others have done, to the row, and an adoption leaves nothing to be found."""
+        found = self.stage.run(verify(self.stage.dsn, TABLE, adopt=True))
+        expected = differences(self.seen)
+        net: Counter[tuple[str, str]] = Counter()
+        for (_, channel, outcome), n in expected.items():
+            net[channel, outcome] += n
+        assert net == Counter({(one.channel, one.outcome): one.more - one.fewer for one in found.totals})
+        if len(found.largest) < MOST_SHOWN:
+            told: Counter[tuple[str, str, str]] = Counter()
+            for one in found.largest:  # by hours, which the clock of this play has moved
+                salon = key(one.salon) if one.salon in self.recipients else UUID(one.salon).hex
+                told[salon, one.channel, one.outcome] += one.found - one.counted
+            assert expected == told
+        assert 0 == found.torn
+        assert self.stage.run(verify(self.stage.dsn, TABLE)).clean
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,12 @@ from interleavings.attempt import EMAIL, SMS, Attempt
 from interleavings.judge import Step
 from interleavings.others import OtherRules
 from interleavings.stage import Stage
-from notifyd.model.job import Channel
+from notifyd.model.job import Channel, State
+from notifyd.store.cancelled import note
 from notifyd.store.jobs import claim, release_strays, renew
 from notifyd.store.rescue import adopt_orphans, rescue
+from notifyd.store.retention import FIRST_KEY, forget, purge
+from notifyd.store.rollups import fold
 from notifyd.store.schedule import promote, reschedule_lost
 
 MINUTES = 60
@@ -98,3 +101,24 @@ class UpkeepRules(OtherRules):
         """Rows that a foreign worker left, and scheduled rows without a due time."""
         self.do(Step("adopt"), lambda: adopt_orphans(self.store, MANY, LEASE))
         self.do(Step("reschedule"), lambda: reschedule_lost(self.store, MANY))
+
+    @rule(limit=st.sampled_from((1, MANY)))
+    def fold(self, limit: int) -> None:
+        """What was counted is folded, all of it or the oldest."""
+        self.do(Step("fold"), lambda: fold(self.store, limit))
+
+    @precondition(lambda self: self.having("cancelled"))
+    @rule()
+    def take_note(self) -> None:
+        """What the booking system has cancelled is taken note of."""
+        self.do(Step("take note"), lambda: note(self.store, MANY))
+
+    @precondition(lambda self: self.having("completed", "failed", "cancelled"))
+    @rule(state=st.sampled_from((State.COMPLETED, State.FAILED, State.CANCELLED)))
+    def purge(self, state: State) -> None:
+        """Retention deletes what has ended, and what is left of what others have deleted."""
+        doomed = {job for job in self.having(state) if self.seen.rows[job].ended}
+        self.jobs -= doomed
+        purged = self.do(Step("purge"), lambda: purge(self.store, state, timedelta(seconds=-1), MANY))
+        assert purged == len(doomed)
+        self.do(Step("forget"), lambda: forget(self.store, FIRST_KEY, timedelta(days=-1), MANY))

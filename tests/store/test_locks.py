@@ -118,8 +118,8 @@ async def test_an_intent_keeps_the_rescue_away(
     job = await claimed(store, connection)
     await let_expire(connection)
     async with booking.transaction():
-        intended = [[job.key], [job.lease_id], ["email"], [job.id], ["us"], ["them"], [None]]
-        assert 1 == len(await booking.fetch(INTEND, *intended))
+        arguments = (job.key, job.lease_id, "email", job.id, "us", "them", None, job.key, "t", 0, False)
+        assert 1 == len(await booking.fetch(store.table.bind(INTEND), *([one] for one in arguments)))
         with anyio.fail_after(AT_ONCE):
             assert [] == await rescue_all(store)
     assert [("email",)] == [rescued.unknown for rescued in await rescue_all(store)]

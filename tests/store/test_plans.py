@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from notifyd.store.cancelled import NOTE
 from notifyd.store.deliveries import INTEND
 from notifyd.store.inquiries import PROVE
 from notifyd.store.jobs import CLAIM, RENEW
@@ -21,6 +22,7 @@ from notifyd.store.receipts import RECEIVE
 from notifyd.store.record import RECORD
 from notifyd.store.rescue import ADOPT_ORPHANS, RESCUE
 from notifyd.store.retention import FORGET, PURGE
+from notifyd.store.rollups import FOLD
 from notifyd.store.schedule import PROMOTE, RESCHEDULE_LOST
 from notifyd.store.table import Table, inspect
 from store.shapes import PRISMA, TABLE, connected
@@ -45,6 +47,12 @@ select notifyd.job_key(id), id, 'somebody',
 from notification_jobs where (status || '') = 'processing';
 insert into notifyd.schedule (job_key, job_id, due_at, waits_for)
 select notifyd.job_key(id), id, now() - interval '1 s', 'sms' from notification_jobs where (status || '') = 'scheduled';
+insert into notification_jobs (id, salon_id, client_id, type, payload, status, created_at, updated_at)
+select 'off-' || n, 'salon', 'client', 'cancellation', '{}', 'cancelled', '2026-02-01', '2026-02-01'
+from generate_series(1, 2000) n;
+insert into notifyd.tallies (counts)
+select array[row(now(), notifyd.job_key('salon'), 'type ' || n % 20, 'job', 'completed', 1, 0)::notifyd.tally]
+from generate_series(1, 2000) n;
 """
 """Two thousand of each; those scheduled wait for a paused provider."""
 
@@ -54,6 +62,8 @@ alter table notification_jobs set (autovacuum_enabled = off);
 alter table notifyd.leases set (autovacuum_enabled = off);
 alter table notifyd.schedule set (autovacuum_enabled = off);
 alter table notifyd.deliveries set (autovacuum_enabled = off);
+alter table notifyd.tallies set (autovacuum_enabled = off);
+alter table notifyd.rollups set (autovacuum_enabled = off);
 """
 """Nobody analyses anything while the test runs."""
 
@@ -112,6 +122,8 @@ IDLE = (
     (PURGE, "'completed', interval '1 day', 100", "notifyd_finished", 4_000),
     (PURGE, "'failed', interval '1 day', 100", "notifyd_finished", 4_000),
     (PROVE, "notifyd.job_key('w1'), 1, 'sms', array['SM1', 'SM2'], true, 'why'", "leases_pkey", 100),
+    (NOTE, "100", "notifyd_called_off", 4_000),
+    (FOLD, "100", "tallies_pkey", 4_000),
     (FORGET, "'00000000-0000-0000-0000-000000000000', 100, interval '1 day'", "deliveries_pkey", 4_000),
 )
 """Statements that find their rows themselves."""
@@ -131,13 +143,14 @@ def given(leases: list[asyncpg.Record]) -> tuple[tuple[str, str, str, int], ...]
     sends = f"{keys}, {ids}, {channels}, {same('sent', 'text[]')}, {who}, {who}, {who}, {whom}"
     nothing, no, delays = same("null", "text[]"), same("false", "boolean[]"), same("1 min", "interval[]")
     verdicts = f"{keys}, {ids}, {same('scheduled', 'text[]')}, {nothing}, {delays}, {no}, {nothing}"
+    counted = f"{keys}, {who}, {same('0', 'int[]')}, {no}"
     nobody, none = same("null", "text[]"), same("null", "bigint[]")
     told = f"{keys}, {channels}, {same('undelivered', 'text[]')}, {nobody}, {nobody}, {who}, {no}, {delays}"
     receipts = f"{told}, {same('0', 'int[]')}, {nobody}, {none}, array['accepted', 'undelivered', 'delivered']"
     return (
         (
             INTEND,
-            f"{keys}, {ids}, {channels}, {array('job_id', 'text[]')}, {who}, {whom}, {nothing}",
+            f"{keys}, {ids}, {channels}, {array('job_id', 'text[]')}, {who}, {whom}, {nothing}, {counted}",
             "leases_pkey",
             4_000,
         ),

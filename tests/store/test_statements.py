@@ -9,7 +9,10 @@ from notifyd.store.statements import PINNED, UNNAMED, name_of, statements
 from notifyd.store.table import inspect
 from store.shapes import SHAPES, TABLE, connected
 
-FREE = {"adopt", "catalogue", "explain", "listing", "migrate", "period", "proof", "server", "stats", "table"}
+FREE = {
+    "adopt", "catalogue", "explain", "first_count", "listing", "migrate", "period", "proof", "server", "stats", "table",
+    "verify",
+}  # fmt: skip
 """The modules whose statements are planned freely: counts, lists, and the catalogue."""
 
 

@@ -149,7 +149,7 @@ async def test_a_bad_salon_is_refused(database: str) -> None:
             status, body = await get(house, f"/stats?salon_id{query}")
             assert 400 == status
             assert body["error"].startswith("salon_id ")
-            assert "give salon_id once" in body["cure"]
+            assert "give it once" in body["cure"]
 
 
 async def test_odd_salons_are_only_unknown(database: str) -> None:

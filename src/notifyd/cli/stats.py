@@ -7,6 +7,7 @@ import anyio
 import typer
 
 from notifyd.cli.options import Config, Json
+from notifyd.cli.recount import recount
 from notifyd.settings import Need, Settings, load
 from notifyd.store.pool import open_store
 from notifyd.store.stats import Stats, read
@@ -20,17 +21,32 @@ _FIGURES = ("sent", "failed", "suppressed", "unknown", "paused")
 def stats(
     config: Config = None,
     salon: Annotated[str | None, typer.Option(metavar="ID", help="Only the jobs of this salon.")] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Recount from the rows, and tell where the counts differ; exits with 1 then."),
+    ] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="With --verify: count what differs from now on.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show how many jobs are in which state, and what became of the messages.
 
-    The figures are counted from the rows, in one snapshot: no running daemon is asked.
+    What waits is counted from the rows; what has ended was counted when it ended, and stays counted when its row is
+    deleted. All in one snapshot: no running daemon is asked. Rows that others have finished, changed or deleted are
+    found by --verify.
 
     Examples:
       notifyd stats
       notifyd stats --salon salon-7 --json | jq .jobs.failed
+      notifyd stats --verify
     """
-    found = anyio.run(_read, load(config, Need.DATABASE), salon)
+    if adopt and not verify:
+        raise typer.BadParameter("--adopt says what becomes of what --verify finds: give both")
+    if verify and salon is not None:
+        raise typer.BadParameter("--verify recounts all salons: leave --salon out")
+    settings = load(config, Need.DATABASE)
+    if verify:
+        raise typer.Exit(recount(settings, adopt=adopt, as_json=as_json))
+    found = anyio.run(_read, settings, salon)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
@@ -39,7 +55,7 @@ def stats(
 
 async def _read(settings: Settings, salon: str | None) -> Stats:
     async with open_store(settings.dsn, settings.table, connections=1, pooled=settings.pooled, pinned=False) as store:
-        return await read(store, salon, _TIME_LIMIT)
+        return await read(store, salon, timeout=_TIME_LIMIT)
 
 
 def _draw(found: Stats) -> None:

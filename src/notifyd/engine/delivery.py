@@ -6,13 +6,14 @@ This is the one place that catches what transports raise and turns it into value
 import anyio
 
 from notifyd import log
+from notifyd.content.sms import measure
 from notifyd.engine.channels import Outlet, observe
 from notifyd.engine.journal import about, delivery_log
 from notifyd.engine.leases import LeaseLost
 from notifyd.engine.workshop import Workshop
 from notifyd.model.fault import Fault
 from notifyd.model.job import Channel, Job
-from notifyd.model.message import Message
+from notifyd.model.message import Message, Sms
 from notifyd.model.outcome import Outcome, Paused, Permanent, SendError, Suppress, Unknown
 from notifyd.model.payload import Booking
 from notifyd.model.verdict import final
@@ -72,7 +73,8 @@ async def _send(job: Job, message: Message, outlet: Outlet, shop: Workshop) -> O
 
 async def _intend(job: Job, message: Message, outlet: Outlet, shop: Workshop) -> Suppress | None:
     """Commit the intent before the first byte leaves. Returns a suppression that forbids to go on."""
-    intent = Intent(job, outlet.channel, outlet.sender, message.to, message.fingerprint)
+    segments = measure(message.body).segments if isinstance(message, Sms) else 0
+    intent = Intent(job, outlet.channel, outlet.sender, message.to, message.fingerprint, segments)
     grant = await shop.intents.put(intent).written()
     if isinstance(grant, Suppressed):
         log.info("delivery.suppressed", **about(job), channel=outlet.channel, reason=grant.reason)

@@ -1,6 +1,7 @@
-"""Chores on a timer: rescue, orphans, lost due times, retention. Each is safe to run from every daemon at once.
+"""Chores on a timer: rescue, orphans, lost due times, cancellations, counts, retention.
 
-A chore that fails is logged and tried again at its next turn; it takes nothing down with it.
+Each is safe to run from every daemon at once. A chore that fails is logged and tried again at its next turn; it takes
+nothing down with it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,14 +13,18 @@ import anyio
 from notifyd import log
 from notifyd.engine.wake import Wake
 from notifyd.model.job import State
+from notifyd.store.cancelled import note
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.pool import Store
 from notifyd.store.rescue import adopt_orphans, rescue
 from notifyd.store.retention import FIRST_KEY, forget, purge
+from notifyd.store.rollups import fold
 from notifyd.store.schedule import reschedule_lost
 from notifyd.vitals import Vitals
 
 RESCUE_EVERY = 5.0
+FOLD_EVERY = 2.0
+NOTE_EVERY = 5.0
 ORPHANS_EVERY = 60.0
 PURGE_EVERY = 60.0
 FORGET_EVERY = 3600.0
@@ -30,6 +35,9 @@ ORPHAN_PATIENCE = timedelta(minutes=5)
 
 BATCH = 500
 """Rows that one statement of a chore touches."""
+
+FOLDED_AT_ONCE = 100
+"""Tallies that one statement folds; each holds the counts of one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class Upkeep:
         """Do every chore now and whenever its time has come, for ever."""
         async with anyio.create_task_group() as chores:
             chores.start_soon(_every, min(RESCUE_EVERY, self.lease.total_seconds() / 2), self.rescue)
+            chores.start_soon(_every, FOLD_EVERY, self.fold)
+            chores.start_soon(_every, NOTE_EVERY, self.take_note)
             chores.start_soon(_every, ORPHANS_EVERY, self.take_in)
             chores.start_soon(_every, PURGE_EVERY, self.purge)
             chores.start_soon(_every, FORGET_EVERY, self.forget)
@@ -69,6 +79,16 @@ class Upkeep:
                 )
             self.vitals.rescued_total += len(jobs)
             self.wake.ring("due")
+
+    async def fold(self) -> None:
+        """Fold what has been counted since, so that there is little to read."""
+        while await fold(self.store, FOLDED_AT_ONCE) == FOLDED_AT_ONCE:
+            pass
+
+    async def take_note(self) -> None:
+        """Take note of what the booking system has cancelled."""
+        while noted := await note(self.store, BATCH):
+            log.info("jobs.cancelled", jobs=noted, what="by the booking system")
 
     async def take_in(self) -> None:
         """Find rows that a foreign worker left `processing`, and scheduled rows without a due time."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from notifyd.model.job import State
-from notifyd.store.table import Table, quoted
+from notifyd.store.table import UNKNOWN_STATUS, Table, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ INDEXES = {
     "notifyd_finished": (
         "((status || ''), ({finished_at})) where (status || '') in ('completed', 'failed', 'cancelled')"
     ),
+    "notifyd_called_off": "(updated_at) where (status || '') = 'cancelled' and processed_at is null",
+    "notifyd_unknown": "(updated_at) where {unknown_status}",
     "notifyd_listed": f"(('' || status), created_at, ({TIE})) where {LISTED}",
     "notifyd_listed_salon": f"(({SALON}), ('' || status), created_at, ({TIE})) where {LISTED}",
 }
@@ -104,7 +106,9 @@ async def missing_pieces(connection: asyncpg.Connection, table: Table | None, na
         if not present.get(index):
             spoilt = f"drop index concurrently {_beside(name, index)};\n" if index in present else ""
             build = f"create index concurrently {index} on {quoted(name)} {definition};"
-            steps.append(Step(f"index {index}", spoilt + build.replace("{finished_at}", finished_at)))
+            for placeholder, piece in (("{finished_at}", finished_at), ("{unknown_status}", UNKNOWN_STATUS)):
+                build = build.replace(placeholder, piece)
+            steps.append(Step(f"index {index}", spoilt + build))
     steps.extend(
         Step(f"trigger {trigger}", f"create trigger {trigger} {definition.replace('{table}', quoted(name))};")
         for trigger, definition in TRIGGERS.items()

@@ -16,7 +16,8 @@ from notifyd.store.pool import Store
 
 PROVE = """
 with asked as materialized (
-    select d.job_key, d.channel, d.recipient, d.fingerprint, d.state, d.provider_id
+    select d.job_key, d.channel, d.recipient, d.fingerprint, d.state, d.provider_id, d.salon_key, d.type, d.segments,
+        d.settled_at
     from notifyd.leases l join notifyd.deliveries d using (job_key)
     where l.job_key = $1 and l.lease_id = $2 and d.channel = $3 and d.lease_id <> l.lease_id
         and d.state in ('intended', 'unknown', 'sent', 'retrying')
@@ -36,15 +37,23 @@ with asked as materialized (
     set state = 'sent', provider_id = ($4::text[])[free.place], proof = ($4::text[])[free.place], reason = null,
         settled_at = now()
     from mine, free
-    where d.job_key = mine.job_key and d.channel = mine.channel and free.ids > 0
+    where d.job_key = mine.job_key and d.channel = mine.channel and d.state = mine.state and free.ids > 0
         and not exists (select from twins where state = 'intended')
-    returning d.provider_id
+    returning d.*
 ), absent as (
     update notifyd.deliveries d set state = 'retrying', reason = $6, settled_at = now()
     from mine, free
-    where d.job_key = mine.job_key and d.channel = mine.channel and free.ids = 0 and $5
-    returning 1
-)
+    where d.job_key = mine.job_key and d.channel = mine.channel and d.state = mine.state and free.ids = 0 and $5
+    returning d.*
+), changes as (
+    select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, part.outcome, -part.n as n,
+        0 as purged
+    from (select *, 1 as times from mine where exists (select from found) or exists (select from absent)) d, {parts}
+    where part.n > 0
+    union all
+    select date_trunc('hour', now(), 'UTC'), salon_key, type, channel, part.outcome, part.n, 0
+    from (select *, 1 as times from found) d, {parts} where part.n > 0
+), {tally}
 select exists (select from asked) as held,
     coalesce((select provider_id from found), (select provider_id from before where state = 'sent')) as provider_id,
     exists (select from absent) or exists (select from before where state = 'retrying') as absent,

@@ -11,6 +11,7 @@ import asyncpg
 
 from notifyd.store.adopt import CREATE_TABLE, Step, missing_pieces
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
+from notifyd.store.first_count import NAME, count_first, planned
 from notifyd.store.table import inspect, quoted
 
 LOCK_TIMEOUT = "5s"
@@ -115,12 +116,28 @@ async def _adopt(connection: asyncpg.Connection, table: str, dry_run: bool) -> l
         if dry_run:
             return [*steps, *await missing_pieces(connection, None, table)]
         await connection.execute(steps[0].sql, timeout=STATEMENT_TIMEOUT)
-    pieces = await missing_pieces(connection, await inspect(connection, table), table)
+    looked_up = await inspect(connection, table)
+    pieces = await missing_pieces(connection, looked_up, table)
     if not dry_run:
         for piece in pieces:  # outside a transaction: an index is built without stopping the booking system's writes
             for statement in piece.statements:
                 await connection.execute(statement, timeout=STATEMENT_TIMEOUT)
-    return [*steps, *pieces]
+    if await _counted(connection):
+        return [*steps, *pieces]
+    if not dry_run:
+        await count_first(connection, looked_up)
+    return [
+        *steps,
+        *pieces,
+        *([] if steps else [planned(looked_up)]),
+    ]  # in a table of our own there is nothing to count
+
+
+async def _counted(connection: asyncpg.Connection) -> bool:
+    """Tell whether what had finished before was counted."""
+    if not await connection.fetchval("select to_regclass('notifyd.migrations')"):
+        return False
+    return bool(await connection.fetchval("select exists (select from notifyd.migrations where name = $1)", NAME))
 
 
 def grants(table: str, role: str) -> list[str]:

@@ -10,11 +10,16 @@ from notifyd.store.pool import Store
 from notifyd.store.statements import PINNED, statements
 from notifyd.store.table import Table
 
+WHOLE = frozenset({"first_count", "verify"})
+"""The modules whose statements are there to read whole tables, when somebody asks for it."""
+
 
 def ours(table: Table) -> Iterator[Question]:
-    """Yield the statements of the store, for the booking system's table as it is."""
+    """Yield the statements of the store, for the booking system's table as it is; but for those that read it all."""
     for name, sql in statements().items():
-        yield Question(name, table.bind(sql), pinned=name.partition(".")[0] in PINNED)
+        module = name.partition(".")[0]
+        if module not in WHOLE:
+            yield Question(name, table.bind(sql), pinned=module in PINNED)
 
 
 async def of_dashboard(store: Store, dashboard: Dashboard) -> list[Question]:

@@ -21,7 +21,7 @@ with told as materialized (
     ) with ordinality as told(
         job_key, channel, receipt, code, provider_id, reason, suppress, delay, most_resends, recipient, lease_id, place)
 ), known as materialized (
-    select told.*, d.job_id, d.sender, d.resends, d.recipient as address,
+    select told.*, d.job_id, d.sender, d.resends, d.recipient as address, d.state as was,
         coalesce(array_position($12, told.receipt) <= array_position($12, d.receipt), false)
             or exists ( -- one id proves one delivery: an inquiry has proved another one of the same text by it
                 select from notifyd.deliveries other
@@ -36,14 +36,18 @@ with told as materialized (
 ), mine as materialized (
     select known.*, coalesce(receipt = 'undelivered' and resends < most_resends, false) as again
     from known where not heard
+), completed as materialized ( -- as it is now that it is locked, which it may not have been when we looked
+    select mine.*, j.id, {finished_hour} as hour, {salon_key} as salon_key, {type} as type
+    from mine join {table} j on j.id = mine.job_id::{id_type}
+    where mine.again and coalesce(j.status, '') = 'completed'
+    for no key update of j skip locked
 ), resent as (
     update {table} j
     set status = 'scheduled', processed_at = null, updated_at = {updated_now},
         attempts = least(attempts, greatest(max_attempts - 1, 0)),
         error = left(mine.channel || ': not delivered, sent again: ' || mine.reason, 500)
-    from mine
-    where mine.again and j.id = mine.job_id::{id_type} and coalesce(j.status, '') = 'completed' and {free}
-    returning mine.job_key, mine.channel, mine.job_id, mine.delay, mine.reason
+    from completed mine where j.id = mine.id
+    returning mine.job_key, mine.channel, mine.job_id, mine.delay, mine.reason, mine.hour, mine.salon_key, mine.type
 ), due as (
     insert into notifyd.schedule (job_key, job_id, due_at, reason)
     select distinct on (job_key) job_key, job_id, now() + delay, reason from resent
@@ -58,14 +62,14 @@ with told as materialized (
     from mine
     where d.job_key = mine.job_key and d.channel = mine.channel
         and not exists (select from resent where resent.job_key = mine.job_key and resent.channel = mine.channel)
-    returning mine.place, mine.job_id
+    returning d.*, mine.place, mine.was
 ), reopened as (
     update notifyd.deliveries d
     set state = 'retrying', reason = mine.reason, provider_id = null, proof = null, lease_id = 0,
         resends = d.resends + 1, receipt = null, receipt_code = null, receipt_at = null
     from mine join resent using (job_key, channel)
     where d.job_key = mine.job_key and d.channel = mine.channel
-    returning mine.place, mine.job_id
+    returning d.*, mine.place, mine.was
 ), noted as (
     update {table} j set error = left(concat_ws('; ', j.error, mine.channel || ': not delivered: ' || mine.reason), 500)
     from mine
@@ -76,7 +80,21 @@ with told as materialized (
     select distinct on (channel, sender, address) channel, sender, address, reason, job_id
     from mine where suppress and address is not null and sender is not null
     on conflict do nothing
-)
+), steps as (
+    select d.salon_key, type, channel, segments, settled_at, step.state, step.sign, 1 as times
+    from (select * from applied union all select * from reopened) d,
+        lateral (values (was, -1), (d.state, 1)) as step(state, sign)
+    where was <> d.state
+), changes as (
+    select hour, salon_key, type, 'job' as channel, case when (
+        select bool_or(d.state = 'sent') and bool_or(d.state in ('failed', 'suppressed'))
+        from notifyd.deliveries d where d.job_key = resent.job_key
+    ) then 'partial' else 'completed' end as outcome, -1 as n, 0 as purged
+    from resent
+    union all
+    select date_trunc('hour', settled_at, 'UTC'), salon_key, type, channel, part.outcome, part.n * sign, 0
+    from steps, {parts} where part.n > 0
+), {tally}
 select place, 'applied' as result, job_id from applied
 union all select place, 'resent', job_id from reopened
 union all select place, 'known', job_id from known where heard

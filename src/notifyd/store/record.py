@@ -72,7 +72,8 @@ with sends as (
     from sends
     where d.job_key = sends.job_key and d.channel = sends.channel
         and d.lease_id = sends.lease_id and d.state = 'intended'
-    returning d.channel, sends.sender, sends.recipient, d.reason, d.job_id, d.state
+    returning d.job_key, d.channel, sends.sender, sends.recipient, d.reason, d.job_id, d.state, d.salon_key, d.type,
+        d.segments
 ), suppressed as (
     insert into notifyd.suppressions (channel, sender, recipient, reason, job_id)
     select distinct on (channel, sender, recipient) channel, sender, recipient, reason, job_id
@@ -97,14 +98,35 @@ with sends as (
         processed_at = case when ended.status in ('completed', 'failed', 'cancelled') then {processed_now} end
     from ended
     where j.id = ended.job_id::{id_type} and coalesce(j.status, '') = 'processing'
-    returning ended.*
+    returning ended.*, j.processed_at, j.salon_id, j.type
 ), scheduled as (
     insert into notifyd.schedule (job_key, job_id, due_at, waits_for, reason)
     select job_key, job_id, now() + delay, waits_for, error
     from settled where status = 'scheduled'
     on conflict (job_key) do update
         set due_at = excluded.due_at, waits_for = excluded.waits_for, reason = excluded.reason
-)
+), changes as (
+    select {ended_hour} as hour, {salon_key} as salon_key, {type} as type, 'job' as channel, outcome, times as n,
+        0 as purged
+    from (
+        select processed_at, salon_id, type, case when status = 'completed' and error is not null and (
+            -- the ledger with what this statement writes; a job without a remark has given nothing up
+            select bool_or(known.state = 'sent') and bool_or(known.state in ('failed', 'suppressed')) from (
+                select d.state from notifyd.deliveries d where d.job_key = settled.job_key
+                union all
+                select recorded.state from recorded where recorded.job_key = settled.job_key
+            ) known
+        ) then 'partial' else status end as outcome, count(*) as times
+        from settled where status in ('completed', 'failed', 'cancelled')
+        group by processed_at, salon_id, type, outcome
+    ) j
+    union all
+    select date_trunc('hour', now(), 'UTC'), salon_key, type, channel, part.outcome, part.n, 0
+    from (
+        select salon_key, type, channel, state, count(*) as times, sum(segments) as segments
+        from recorded group by salon_key, type, channel, state
+    ) d, {parts} where part.n > 0
+), {tally}
 select array(select lease_id from held) as held, array(select lease_id from settled) as settled,
     array(select lease_id from held where not free) as locked
 """

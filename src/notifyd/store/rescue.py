@@ -26,14 +26,17 @@ with expired as materialized (
     set state = case when receipt is null then 'unknown' else 'sent' end, settled_at = now(),
         reason = case when receipt is null then 'the daemon stopped after the message may have left' end
     from gone where d.job_key = gone.job_key and d.lease_id = gone.lease_id and d.state = 'intended'
-    returning d.job_key, d.channel, d.state
+    returning d.*
 ), back as (
     update {table} j set status = 'pending', updated_at = {updated_now}
     from gone where j.id = gone.job_id::{id_type} and coalesce(j.status, '') = 'processing'
     returning gone.job_key, gone.job_id, gone.daemon, coalesce(j.salon_id::text, '') as salon_id,
         coalesce(j.type::text, '') as type, coalesce(j.attempts, 0) as attempts,
         coalesce(j.max_attempts, 3) as max_attempts
-)
+), changes as (
+    select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, part.outcome, part.n, 0 as purged
+    from (select *, 1 as times from doubted) d, {parts} where part.n > 0
+), {tally}
 select job_id, daemon, salon_id, type, attempts, max_attempts,
     array(select channel from doubted where doubted.job_key = back.job_key and state = 'unknown') as unknown
 from back

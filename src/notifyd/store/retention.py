@@ -1,4 +1,7 @@
-"""Deletes what is older than its retention, in small batches, so that no lock is held long and no WAL burst is made."""
+"""Deletes what is older than its retention, in small batches, so that no lock is held long and no WAL burst is made.
+
+What is deleted stays counted: the counts say how much of what they count has no row any more.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +15,30 @@ with old as (
     select id from {table}
     where (status || '') in ('completed', 'failed', 'cancelled') and (status || '') = $1
         and {finished_at} < {processed_now} - $2::interval
+        and (processed_at is not null or (status || '') <> 'cancelled') -- see store/cancelled.py: it is counted first
     order by {finished_at} limit $3
     for update skip locked
 ), gone as (
-    delete from {table} j using old where j.id = old.id returning notifyd.job_key(j.id::text) as job_key
+    delete from {table} j using old where j.id = old.id
+    returning notifyd.job_key(j.id::text) as job_key, (j.status || '') as status, {finished_hour} as hour,
+        {salon_key} as salon_key, {type} as type
 ), ledger as (
-    delete from notifyd.deliveries d using gone where d.job_key = gone.job_key
-)
+    delete from notifyd.deliveries d using gone where d.job_key = gone.job_key returning d.*
+), partial as materialized (
+    select job_key from ledger group by job_key
+    having bool_or(state = 'sent') and bool_or(state in ('failed', 'suppressed'))
+), changes as (
+    select hour, salon_key, type, 'job' as channel, case
+        when status = 'completed' and job_key in (select job_key from partial) then 'partial' else status
+    end as outcome, 0 as n, count(*) as purged
+    from gone group by hour, salon_key, type, outcome
+    union all
+    select hour, salon_key, type, channel, part.outcome, 0, part.n from (
+        select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, state, count(*) as times,
+            sum(segments) as segments
+        from ledger group by 1, 2, 3, 4, 5
+    ) d, {parts} where part.n > 0
+), {tally}
 select count(*) as purged from gone
 """
 
@@ -41,8 +61,12 @@ with page as (
     delete from notifyd.deliveries d using page
     where d.job_key = page.job_key and d.channel = page.channel and d.intended_at < now() - $3::interval
         and not exists (select from {table} j where j.id = page.job_id::{id_type})
-    returning 1
-)
+    returning d.*
+), changes as (
+    select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, part.outcome, 0 as n,
+        part.n as purged
+    from (select *, 1 as times from gone) d, {parts} where part.n > 0
+), {tally}
 select (select max(job_key::text)::uuid from page) as last, (select count(*) from page) as seen,
     (select count(*) from gone) as forgotten
 """

@@ -16,7 +16,10 @@ UNNAMED = "other"
 """What a statement is called that is no constant of the store."""
 
 PINNED = frozenset(
-    {"deliveries", "inquiries", "jobs", "listen", "receipts", "record", "rescue", "retention", "schedule"}
+    {
+        "cancelled", "deliveries", "inquiries", "jobs", "listen", "receipts", "record", "rescue", "retention", "rollups",
+        "schedule",
+    }  # fmt: skip
 )
 """The modules whose statements the engine runs, by plans that are pinned (`store.pool.PINNED_PLANS`)."""
 

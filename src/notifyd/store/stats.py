@@ -1,23 +1,26 @@
 """Reads how things stand: one statement, one snapshot, one round trip. Never writes.
 
-Counts come from rows, never from memory, so every daemon and every restart tells the same. The statement reads whole
-tables; it belongs on connections whose plans are the planner's (`FREE_PLANS`), under a short time limit.
+Counts come from the database, never from memory, so every daemon and every restart tells the same. What is going on is
+counted from rows, by our partial indexes; what has come to an end from the rollups and from what is not folded yet, so
+that ten million finished rows cost what ten thousand do, and what retention has deleted stays counted.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from notifyd.model.job import Channel, DeliveryState, State
 from notifyd.store.pool import Store
+from notifyd.store.rollups import ALL_SALONS
+from notifyd.store.series import Series, assemble
 
 PING_LIMIT = 1.5
 """Seconds; whoever asks wants to hear soon that there will be no answer."""
 
 READ_LIMIT = 4.0
-"""Seconds; a million finished jobs take about one, on an idle machine."""
+"""Seconds; a million jobs that wait take about one, on an idle machine, and finished ones nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,10 @@ class ChannelStats:
     """One channel's messages.
 
     Attributes:
-        sent: Messages that the provider took.
-        failed: Messages given up.
+        sent: Messages that the provider took, ever.
+        failed: Messages given up, ever.
         suppressed: Messages given up because the recipient must not be contacted again.
-        unknown: Messages cut off after the provider may have accepted them.
+        unknown: Messages in doubt now: cut off after the provider may have accepted them.
         paused: Jobs that wait for this channel's provider.
     """
 
@@ -45,13 +48,15 @@ class Stats:
 
     Attributes:
         as_of: The database's clock at the snapshot, in UTC.
-        jobs: How many jobs are in each state; every state is named, zeros too.
+        jobs: How many jobs are in each state; every state is named, zeros too. Of those in a final state, how many ever
+            ended so, whether their rows are there or not.
         unknown_status: Rows whose status is none of ours: they are never touched, only reported.
         partial: Completed jobs of which one channel was sent and another was given up.
         oldest_due_s: Seconds since the job that has waited longest could have been claimed; 0 when none waits. It
             counts pending jobs since they were last written, and scheduled ones since they fell due. The first rests
             on the writer's clock: a row that is dated in the future counts as new.
         channels: What became of the messages, by channel; every channel is named.
+        series: What came to an end since a moment, where it was asked for.
     """
 
     as_of: datetime
@@ -60,52 +65,78 @@ class Stats:
     partial: int
     oldest_due_s: float
     channels: Mapping[str, ChannelStats]
+    series: Series | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the snapshot as `/stats` and `notifyd stats --json` show it."""
-        return {**asdict(self), "as_of": self.as_of.isoformat()}
+        shown = {**asdict(self), "as_of": self.as_of.isoformat()}
+        del shown["series"]
+        if self.series is None:
+            return shown
+        return {**shown, "step_s": int(self.series.step.total_seconds()), "series": self.series.as_json()}
 
 
-# The pieces that differ between all salons and one. Without a salon the ledger is counted alone: no join.
+# The pieces that differ between all salons and one.
 _ALL = {
-    "{jobs_wanted}": "$2::text is null",
-    "{ledger}": "notifyd.deliveries d where $2::text is null",
-    "{plan}": "notifyd.schedule s where $2::text is null",
+    "{wanted}": "$1::text is null",
+    "{plan}": "notifyd.schedule s where $1::text is null",
+    "{key}": f"'{ALL_SALONS}'::uuid",
+    "{fresh}": "$1::text is null",
 }
 _ONE = {
-    "{jobs_wanted}": "j.salon_id::text = $2",
-    "{ledger}": "notifyd.deliveries d join {table} j on j.id = d.job_id::{id_type} where j.salon_id::text = $2",
-    "{plan}": "notifyd.schedule s join {table} j on j.id = s.job_id::{id_type} where j.salon_id::text = $2",
+    "{wanted}": "j.salon_id::text = $1",
+    "{plan}": "notifyd.schedule s join {table} j on j.id = s.job_id::{id_type} where j.salon_id::text = $1",
+    "{key}": "notifyd.job_key($1)",
+    "{fresh}": "salon_key = notifyd.job_key($1)",
 }
 
-# What is partial is looked up row by row, in subqueries that no planner turns into a join: few rows of the ledger are
-# troubled, and a join planned before anybody has analysed the tables took seconds.
 # Strangers' timestamps may be infinite, BC, or local time: of the two that a row has, one in the future says nothing,
 # the later of the rest counts, and none is older than a century, because infinities cannot be subtracted.
+# A row that is cancelled and has not ended was cancelled by the booking system, and is counted from the table until
+# upkeep has taken note of it (store/cancelled.py).
 _COUNT = """
-select now() as as_of, part, name, figure from (
-    select 'jobs' as part, case when j.status::text = any($1::text[]) then j.status::text else '' end as name,
-        count(*)::float8 as figure
-    from {table} j where {jobs_wanted} group by 2
-    union all
-    select 'partial', '', count(distinct lost.job_key) from notifyd.deliveries lost
-    where lost.state in ('failed', 'suppressed')
-        and (select true from notifyd.deliveries d where d.job_key = lost.job_key and d.state = 'sent' limit 1)
-        and (select j.status::text = 'completed' and {jobs_wanted} from {table} j where j.id = lost.job_id::{id_type})
-    union all
-    select 'due', '', extract(epoch from max(least(
+with step as (
+    select case when now() - $2::timestamptz <= interval '7 days' then 'hour' else 'day' end as step
+), waiting as materialized (
+    select count(*) as jobs, extract(epoch from max(least(
         case when {created_at} <= now() then now() - greatest({created_at}, now() - interval '100 years') end,
         case when j.updated_at <= {updated_now}
-            then {updated_now} - greatest(j.updated_at, {updated_now} - interval '100 years') end)))
-    from {table} j where (j.status || '') = 'pending' and {jobs_wanted}
+            then {updated_now} - greatest(j.updated_at, {updated_now} - interval '100 years') end))) as due
+    from {table} j where (j.status || '') = 'pending' and {wanted}
+), fresh as materialized (
+    select hour, channel, outcome, n from notifyd.tallies, unnest(tallies.counts) where {fresh}
+)
+select now() as as_of, part, name, start, figure::float8 from (
+    select 'live' as part, 'pending' as name, null::timestamptz as start, jobs as figure from waiting
     union all
-    select 'due', '', extract(epoch from now() - min(s.due_at))
+    select 'live', (j.status || ''), null, count(*) from {table} j
+    where (j.status || '') in ('processing', 'scheduled', 'held') and {wanted} group by 2
+    union all
+    select 'live', 'cancelled', null, count(*) from {table} j
+    where (j.status || '') = 'cancelled' and processed_at is null and {wanted}
+    union all
+    select 'live', '', null, count(*) from {table} j where {unknown_status} and {wanted}
+    union all
+    select 'due', '', null, due from waiting
+    union all
+    select 'due', '', null, extract(epoch from now() - min(s.due_at))
     from {plan} and s.waits_for is null and s.due_at <= now()
     union all
-    select d.channel, d.state, count(*) from {ledger} group by 1, 2
-    union all
-    select unnest(string_to_array(s.waits_for, ',')), 'paused', count(*)
+    select unnest(string_to_array(s.waits_for, ',')), 'paused', null, count(*)
     from {plan} and s.waits_for is not null group by 1
+    union all
+    select channel, outcome, null, sum(n) from (
+        select channel, outcome, n from notifyd.rollups where salon_key = {key} and hour = '-infinity' and type = ''
+        union all
+        select channel, outcome, n from fresh
+    ) ever group by channel, outcome
+    union all
+    select channel, outcome, date_trunc(step, hour, 'UTC'), sum(n) from step, (
+        select hour, channel, outcome, n from notifyd.rollups where salon_key = {key} and type = ''
+            and hour >= date_trunc('day', greatest($2, now() - interval '402 days'), 'UTC')
+        union all
+        select hour, channel, outcome, n from fresh where hour >= date_trunc('day', $2, 'UTC')
+    ) lately where outcome <> 'unknown' group by channel, outcome, 3
 ) counts
 """
 
@@ -121,31 +152,48 @@ COUNT_ALL = _fill(_ALL)
 COUNT_SALON = _fill(_ONE)
 
 
-async def read(store: Store, salon_id: str | None = None, timeout: float = READ_LIMIT) -> Stats:  # noqa: ASYNC109 - asyncpg's
+async def read(
+    store: Store,
+    salon_id: str | None = None,
+    since: datetime | None = None,
+    timeout: float = READ_LIMIT,  # noqa: ASYNC109 - asyncpg's
+) -> Stats:
     """Take one snapshot.
 
     Args:
         store: The database.
         salon_id: Only this salon's jobs; a salon without jobs has zeros. Free of NUL, which PostgreSQL refuses.
+        since: With a series that begins then; with a zone.
         timeout: Seconds.
 
     Raises:
         notifyd.store.pool.DatabaseUnavailable: No answer in time.
+        notifyd.store.series.SeriesRefused: `since` lies in the future, or too far back.
     """
-    sql = COUNT_ALL if salon_id is None else COUNT_SALON
-    rows = await store.fetch(sql, [state.value for state in State], salon_id, timeout=timeout)
-    return _assemble(rows[0]["as_of"], ((row["part"], row["name"], row["figure"]) for row in rows))
-
-
-def _assemble(as_of: datetime, rows: Iterable[tuple[str, str, float | None]]) -> Stats:
+    rows = await store.fetch(COUNT_ALL if salon_id is None else COUNT_SALON, salon_id, since, timeout=timeout)
     figures: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for part, name, figure in rows:  # "due" comes twice
-        figures[part, name] = max(figures[part, name], figure or 0.0)
+    for row in rows:
+        if row["start"] is None:  # "due" comes twice
+            place = row["part"], row["name"]
+            figures[place] = max(figures[place], row["figure"] or 0.0)
+    as_of = rows[0]["as_of"].astimezone(UTC)
+    if since is None:
+        return _assemble(as_of, figures, None)
+    found = {
+        (row["start"].astimezone(UTC), row["part"], row["name"]): int(row["figure"]) for row in rows if row["start"]
+    }
+    return _assemble(as_of, figures, assemble(found, since, as_of))
+
+
+def _assemble(as_of: datetime, figures: Mapping[tuple[str, str], float], series: Series | None) -> Stats:
+    jobs = {state.value: int(figures["live", state] + figures["job", state]) for state in State}
+    partial = int(figures["job", "partial"])
+    jobs[State.COMPLETED] += partial
     return Stats(
-        as_of=as_of.astimezone(UTC),
-        jobs={state.value: int(figures["jobs", state]) for state in State},
-        unknown_status=int(figures["jobs", ""]),
-        partial=int(figures["partial", ""]),
+        as_of=as_of,
+        jobs=jobs,
+        unknown_status=int(figures["live", ""]),
+        partial=partial,
         oldest_due_s=round(figures["due", ""], 3),
         channels={
             channel.value: ChannelStats(
@@ -157,6 +205,7 @@ def _assemble(as_of: datetime, rows: Iterable[tuple[str, str, float | None]]) ->
             )
             for channel in Channel
         },
+        series=series,
     )
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from notifyd.model.job import State
+from notifyd.store.tally import LONGEST_TYPE, NO_TYPE, PARTS, TALLY
+
 REQUIRED = (
     "id",
     "salon_id",
@@ -47,6 +50,9 @@ False where a transaction of the booking system holds it: we neither wait for it
 can the booking system lose a deadlock to us. The lock is weaker than FOR UPDATE: a foreign key to the row is no hurdle.
 """
 
+UNKNOWN_STATUS = "coalesce(status::text, '') not in ({})".format(", ".join(f"'{state}'" for state in State))
+"""Whether a row's status is none of the contract's; literally the predicate of the index that finds such rows."""
+
 
 class TableUnusable(Exception):  # noqa: N818 - the state of the table, in the words of the journal
     """The table is missing or lacks columns; the text names the cure."""
@@ -81,9 +87,16 @@ class Table:
             "{run_at}": self._moment("run_at"),
             "{expires_at}": self._moment("expires_at"),
             "{finished_at}": self.finished_at,
+            "{ended_hour}": self.hour("processed_at"),
+            "{finished_hour}": self.hour("processed_at", "updated_at"),
             "{created_at}": self._moment("created_at"),
             "{created_type}": self.types["created_at"],
             "{created_zone}": "" if self.has_zone("created_at") else " at time zone 'UTC'",
+            "{salon_key}": "notifyd.job_key(coalesce(j.salon_id::text, ''))",
+            "{type}": f"coalesce(nullif(left(j.type::text, {LONGEST_TYPE}), ''), '{NO_TYPE}')",
+            "{unknown_status}": UNKNOWN_STATUS,
+            "{parts}": PARTS,
+            "{tally}": TALLY,
         }
         for placeholder, piece in pieces.items():
             sql = sql.replace(placeholder, piece)
@@ -95,6 +108,16 @@ class Table:
         if self.has_zone("processed_at") == self.has_zone("updated_at"):
             return "coalesce(processed_at, updated_at)"
         return "coalesce(processed_at, updated_at at time zone 'UTC')"
+
+    def hour(self, *columns: str) -> str:
+        """Return the hour, in UTC, of the first of these columns that is not null; of nonsense the nearest there is.
+
+        It is taken from what was stored: a `timestamp(3)` rounds, perhaps into the next hour.
+        """
+        moments = (f"j.{name}" if self.has_zone(name) else f"j.{name} at time zone 'UTC'" for name in columns)
+        return (
+            f"date_trunc('hour', least(greatest(coalesce({', '.join(moments)}), '0002-01-01Z'), '9998-12-31Z'), 'UTC')"
+        )
 
     def comparable(self, column: str, moment: str) -> str:
         """Turn a `timestamptz` expression into one that compares with a column, which is UTC where it has no zone."""

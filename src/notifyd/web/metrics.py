@@ -55,11 +55,17 @@ def _of_rows(stats: Stats) -> Iterator[Metric]:
         for name, one in channels
         for state in ("sent", "failed", "suppressed", "unknown")
     }
-    yield _gauge("jobs", "Jobs in the table.", _by(stats.jobs), "status")
+    yield _gauge("jobs", "Jobs in a state; in a final one, all that ever ended so.", _by(stats.jobs), "status")
     yield _gauge("jobs_unknown_status", "Rows whose status is none of the contract's.", stats.unknown_status)
-    yield _gauge("jobs_partial", "Completed jobs of which one channel was given up.", stats.partial)
+    yield _gauge("jobs_partial", "Jobs that were ever completed with one channel given up.", stats.partial)
     yield _gauge("oldest_due_seconds", "How long the oldest due job has waited.", stats.oldest_due_s)
-    yield _gauge("deliveries", "Messages in the ledger.", sends.items(), "channel", "state")
+    yield _gauge(
+        "deliveries",
+        "Messages: in doubt now, and of every other state all that ever came to it.",
+        sends.items(),
+        "channel",
+        "state",
+    )
     waiting = [((name,), float(one.paused)) for name, one in channels]
     yield _gauge("jobs_waiting_for_channel", "Jobs that wait for a paused channel.", waiting, "channel")
 

@@ -100,6 +100,8 @@ def moment(query: MultiMapping[str], name: str) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        read = read if read.tzinfo else read.replace(tzinfo=UTC)
+        read.astimezone(UTC)  # which may lie before the first year
+    except (ValueError, OverflowError):
         raise BadQuery(f"{name} is no time that a calendar holds", cure) from None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+    return read

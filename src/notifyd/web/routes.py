@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -12,13 +13,14 @@ from aiohttp import web
 
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.pool import Store
+from notifyd.store.series import MOST_POINTS, SeriesRefused
 from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read
 from notifyd.vitals import Vitals
 from notifyd.web import metrics
 from notifyd.web.answers import document, kept, refusal
 from notifyd.web.cache import Cache, TooManyLoads
 from notifyd.web.copies import Copy, Keep, Served, Source
-from notifyd.web.queries import BadQuery, value
+from notifyd.web.queries import BadQuery, moment, value
 from notifyd.web.readiness import judge
 
 COUNTS = Keep(ttl=1.0, stale=1.0)
@@ -76,9 +78,11 @@ class Routes:
     async def stats(self, request: web.Request) -> web.Response:
         """How things stand, for all salons or one."""
         try:
-            served = await self._counts(value(request.query, "salon_id"))
+            served = await self._counts(value(request.query, "salon_id"), moment(request.query, "since"))
         except BadQuery as error:
-            return refusal(HTTPStatus.BAD_REQUEST, str(error), "give salon_id once, as it stands in the table")
+            return refusal(HTTPStatus.BAD_REQUEST, str(error), error.cure)
+        except SeriesRefused as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error), f"give a moment of the last {MOST_POINTS - 1} days")
         except TooManyLoads:
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many salons at once", "ask again", Retry_After="1")
         except (DatabaseUnavailable, TimeoutError) as error:
@@ -94,7 +98,7 @@ class Routes:
         """The same for Prometheus, and the process' own vitals; without a database these alone."""
         snapshot = None
         with suppress(DatabaseUnavailable, TimeoutError, TooManyLoads):  # notifyd_database_up says so
-            snapshot = (await self._counts(None, stale=False)).copy.value
+            snapshot = (await self._counts(None, None, stale=False)).copy.value
         text = metrics.exposition(snapshot, self.vitals, anyio.current_time())
         return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
@@ -102,14 +106,17 @@ class Routes:
         """Describe all this."""
         return web.Response(text=_file("openapi.json"), content_type="application/json")
 
-    async def _counts(self, salon_id: str | None, *, stale: bool = True) -> Served[Stats]:
+    async def _counts(self, salon_id: str | None, since: datetime | None, *, stale: bool = True) -> Served[Stats]:
         source = Source("stats", COUNTS, self._count, ours=True)
-        return await self.cache.get(source, {} if salon_id is None else {"salon_id": salon_id}, stale=stale)
+        hour = None if since is None else since.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
+        given = {"salon_id": salon_id, "since": hour}  # a series of the same hours is the same series
+        return await self.cache.get(source, {name: text for name, text in given.items() if text}, stale=stale)
 
     async def _count(self, given: Mapping[str, str]) -> Copy[Stats]:
         await self._alive()  # a database that is gone is told soon, one that has much to count is given time
+        since = datetime.fromisoformat(given["since"]) if "since" in given else None
         with anyio.fail_after(READ_LIMIT):
-            stats = await read(self.store, given.get("salon_id"))
+            stats = await read(self.store, given.get("salon_id"), since)
         return Copy.of(stats, stats.as_json(), stats.as_of)
 
     async def _alive(self) -> None:

@@ -1,0 +1,39 @@
+"""Folds what statements have counted into the rollups that are read. Safe to run from every daemon at once.
+
+A reader adds up rollups and what is not folded yet, so that it never matters when this runs: only how much there is to
+read. What is being folded by somebody else is left to him.
+"""
+
+from notifyd.store.pool import Store
+
+ALL_SALONS = "00000000-0000-0000-0000-000000000000"
+"""The key of the rollups of all salons together."""
+
+FOLD = """
+with taken as (
+    delete from notifyd.tallies
+    where id in (select id from notifyd.tallies order by id limit $1 for update skip locked)
+    returning counts
+), summed as materialized ( -- in one order for all, so that no two folds wait for each other
+    select coalesce(salon_key, '00000000-0000-0000-0000-000000000000') as salon_key,
+        coalesce(hour, '-infinity') as hour, coalesce(type, '') as type, channel, outcome,
+        sum(n) as n, sum(purged) as purged
+    from taken, unnest(taken.counts)
+    group by channel, outcome, grouping sets ((salon_key, hour, type), (salon_key, hour), (salon_key), (hour), ())
+    order by 1, 2, 3, 4, 5
+), folded as (
+    insert into notifyd.rollups as r (salon_key, hour, type, channel, outcome, n, purged) select * from summed
+    on conflict (salon_key, hour, type, channel, outcome) do update
+        set n = r.n + excluded.n, purged = r.purged + excluded.purged
+)
+select count(*) as folded from taken
+"""
+
+
+async def fold(store: Store, limit: int) -> int:
+    """Fold at most `limit` tallies.
+
+    Returns:
+        How many there were.
+    """
+    return int((await store.fetchrow(FOLD, limit))["folded"])
