@@ -33,7 +33,15 @@ async def test_a_series(database: str, days: int, step: int, points: int) -> Non
 
 @pytest.mark.parametrize(
     "since",
-    ["", "yesterday", "2026-02-30T08:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "x" * 2_000, "\0"],
+    [
+        "",
+        "yesterday",
+        "2026-02-30T08:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "x" * 2_000,
+        "\0",
+    ],
 )
 async def test_no_moment(database: str, since: str) -> None:
     """What is no moment is refused with what to give instead, and not repeated."""

@@ -18,7 +18,7 @@ from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.pool import Store
 from notifyd.store.rescue import adopt_orphans, rescue
 from notifyd.store.retention import FIRST_KEY, forget, purge
-from notifyd.store.rollups import fold
+from notifyd.store.rollups import AT_ONCE, fold
 from notifyd.store.schedule import reschedule_lost
 from notifyd.vitals import Vitals
 
@@ -35,9 +35,6 @@ ORPHAN_PATIENCE = timedelta(minutes=5)
 
 BATCH = 500
 """Rows that one statement of a chore touches."""
-
-FOLDED_AT_ONCE = 100
-"""Tallies that one statement folds; each holds the counts of one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Upkeep:
 
     async def fold(self) -> None:
         """Fold what has been counted since, so that there is little to read."""
-        while await fold(self.store, FOLDED_AT_ONCE) == FOLDED_AT_ONCE:
+        while await fold(self.store) == AT_ONCE:
             pass
 
     async def take_note(self) -> None:

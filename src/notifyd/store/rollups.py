@@ -4,7 +4,12 @@ A reader adds up rollups and what is not folded yet, so that it never matters wh
 read. What is being folded by somebody else is left to him.
 """
 
-from notifyd.store.pool import Store
+import asyncpg
+
+from notifyd.store.pool import STATEMENT_TIMEOUT, Store
+
+AT_ONCE = 100
+"""Tallies that one statement folds; each holds what one statement has counted, or a part of an adoption."""
 
 ALL_SALONS = "00000000-0000-0000-0000-000000000000"
 """The key of the rollups of all salons together."""
@@ -30,10 +35,16 @@ select count(*) as folded from taken
 """
 
 
-async def fold(store: Store, limit: int) -> int:
-    """Fold at most `limit` tallies.
+async def fold(store: Store, limit: int = AT_ONCE) -> int:
+    """Fold at most `limit` tallies, the oldest first.
 
     Returns:
         How many there were.
     """
     return int((await store.fetchrow(FOLD, limit))["folded"])
+
+
+async def fold_all(connection: asyncpg.Connection) -> None:
+    """Fold all there are, on a connection that has no pool."""
+    while await connection.fetchval(FOLD, AT_ONCE, timeout=STATEMENT_TIMEOUT) == AT_ONCE:
+        pass

@@ -17,9 +17,18 @@ UNNAMED = "other"
 
 PINNED = frozenset(
     {
-        "cancelled", "deliveries", "inquiries", "jobs", "listen", "receipts", "record", "rescue", "retention", "rollups",
+        "cancelled",
+        "deliveries",
+        "inquiries",
+        "jobs",
+        "listen",
+        "receipts",
+        "record",
+        "rescue",
+        "retention",
+        "rollups",
         "schedule",
-    }  # fmt: skip
+    }
 )
 """The modules whose statements the engine runs, by plans that are pinned (`store.pool.PINNED_PLANS`)."""
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import asyncpg
 
-from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
-from notifyd.store.pool import FREE_PLANS, NOT_MIGRATED
-from notifyd.store.rollups import FOLD
+from notifyd.store.connect import AWAY, NOT_MIGRATED, DatabaseUnavailable, connect
+from notifyd.store.pool import FREE_PLANS
+from notifyd.store.rollups import fold_all
 from notifyd.store.table import Table, TableUnusable, inspect
 
 TIME_LIMIT = 3_600.0
@@ -21,8 +21,6 @@ TIME_LIMIT = 3_600.0
 
 MOST_SHOWN = 50
 """Differences that are told one by one, the largest; there are as many as somebody likes to make."""
-
-_FOLDED_AT_ONCE = 100
 
 ADOPTION_LOCK = 0x6E6F_7469_6679_63
 
@@ -226,5 +224,4 @@ async def adopt_all(connection: asyncpg.Connection, table: Table) -> None:
     async with connection.transaction():
         await connection.execute(LOCK, ADOPTION_LOCK, timeout=TIME_LIMIT)
         await connection.execute(table.bind(ADOPT), timeout=TIME_LIMIT)
-    while await connection.fetchval(FOLD, _FOLDED_AT_ONCE, timeout=TIME_LIMIT) == _FOLDED_AT_ONCE:
-        pass
+    await fold_all(connection)
