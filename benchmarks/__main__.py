@@ -6,11 +6,13 @@ import sys
 
 from benchmarks.cached import cached
 from benchmarks.contest import hold
+from benchmarks.counts import counts
 from benchmarks.dashboards import dashboards
 from benchmarks.plan import FULL, QUICK, SMOKE, Part, Plan
 from benchmarks.profile import profile
 from benchmarks.report import as_json, machine, show
 from benchmarks.say import say
+from benchmarks.settling import settling
 from benchmarks.stage import open_cluster, open_stage
 from benchmarks.worker import WorkerFailed
 
@@ -23,8 +25,8 @@ def main() -> int:
     given = _arguments()
     plan = SMOKE if given.smoke else QUICK if given.quick else FULL
     try:
-        alone = _dashboards(plan) if given.dashboards else _cached(plan) if given.cached else None
-        ran = alone or _run(plan, set(given.only), given.profile, given.json)
+        alone = [measure for measure in (_dashboards, _cached, _counts) if getattr(given, measure.__name__[1:])]
+        ran = alone[0](plan) if alone else _run(plan, set(given.only), given.profile, given.json)
         print(asyncio.run(ran), end="")
     except WorkerFailed as error:
         print(error, file=sys.stderr)
@@ -42,6 +44,14 @@ async def _cached(plan: Plan) -> str:
     say("setting the stage: PostgreSQL")
     with open_cluster(durable=plan.durable) as cluster:
         return await cached(cluster, 10 * plan.views)
+
+
+async def _counts(plan: Plan) -> str:
+    say("setting the stage: PostgreSQL")
+    with open_cluster(durable=plan.durable) as cluster:
+        told = await settling(cluster, (1, 20, 100), plan.settled)
+    with open_cluster(durable=False) as cluster:
+        return f"{told}\n{await counts(cluster, plan.finished, plan.views)}"
 
 
 async def _run(plan: Plan, parts: set[Part], as_profile: bool, json: bool) -> str:
@@ -72,6 +82,11 @@ def _arguments() -> argparse.Namespace:
         "--cached",
         action="store_true",
         help="instead: an answer that is kept, beside a bare handler of the same server",
+    )
+    parser.add_argument(
+        "--counts",
+        action="store_true",
+        help="instead: /stats over ten million finished rows (4 GB, minutes), and what counting costs the settling",
     )
     return parser.parse_args()
 

@@ -37,6 +37,8 @@ class Plan:
         settle: Seconds that an idle worker is given before it is watched.
         idle: Seconds that it is watched for.
         factors: How many times the rows of `salons.SIZES` a salon's dashboard is measured over.
+        finished: How many finished rows `/stats` is measured over.
+        settled: How many rounds of jobs are settled, with counting and without.
         views: How often it is looked at, at each of these sizes.
         durable: Whether PostgreSQL waits for the disk, without which no figure means anything.
     """
@@ -51,6 +53,8 @@ class Plan:
     idle: float
     factors: tuple[int, ...]
     views: int
+    finished: tuple[int, ...]
+    settled: int
     durable: bool = True
 
 
@@ -65,6 +69,8 @@ FULL = Plan(
     idle=20.0,
     factors=(1, 100),
     views=500,
+    finished=(10_000, 10_000_000),
+    settled=200,
 )
 
 QUICK = Plan(
@@ -78,6 +84,8 @@ QUICK = Plan(
     idle=10.0,
     factors=(1, 10),
     views=100,
+    finished=(10_000, 1_000_000),
+    settled=60,
 )
 
 SMOKE = Plan(
@@ -91,5 +99,7 @@ SMOKE = Plan(
     idle=0.5,
     factors=(1,),
     views=5,
+    finished=(100,),
+    settled=2,
     durable=False,
 )

@@ -11,10 +11,11 @@ from typing import Any
 
 import asyncpg
 
-from notifyd.store.connect import AWAY, NOT_MIGRATED, DatabaseUnavailable, connect
+from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
 from notifyd.store.pool import FREE_PLANS
 from notifyd.store.rollups import fold_all
 from notifyd.store.table import Table, TableUnusable, inspect
+from notifyd.store.watch import NOT_MIGRATED
 
 TIME_LIMIT = 3_600.0
 """Seconds."""
