@@ -231,6 +231,22 @@ async def test_retention_leaves_the_counts(store: Store, connection: asyncpg.Con
     ]
 
 
+async def test_what_retention_deletes_is_in_doubt_no_more(
+    store: Store, connection: asyncpg.Connection, database: str
+) -> None:
+    """`unknown` is what is in doubt now: it goes with the rows, whoever deleted the job."""
+    for state in (State.COMPLETED, State.FAILED):
+        verdict: Verdict = Done() if state is State.COMPLETED else Bury("email: nobody knows")
+        await send_all(store, await claimed(store, connection), {EMAIL: Unknown("cut off")}, verdict)
+    assert 2 == (await counted(connection))["email unknown"]
+    await purge(store, State.COMPLETED, timedelta(seconds=-1), 10)
+    assert 1 == (await counted(connection))["email unknown"]
+    assert (await verify(database, TABLE)).clean
+    await connection.execute("delete from notification_jobs")
+    await forget(store, FIRST_KEY, timedelta(seconds=-1), 10)
+    assert {"job completed": 1, "job failed": 1} == await counted(connection)
+
+
 async def test_called_off_by_the_booking_system(store: Store, connection: asyncpg.Connection, database: str) -> None:
     """It is taken note of once: ended now, counted, off the schedule; also while we hold it."""
     waiting, held = await claimed(store, connection), await claimed(store, connection)

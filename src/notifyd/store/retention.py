@@ -33,7 +33,7 @@ with old as (
     end as outcome, 0 as n, count(*) as purged
     from gone group by hour, salon_key, type, outcome
     union all
-    select hour, salon_key, type, channel, part.outcome, 0, part.n from (
+    select hour, salon_key, type, channel, part.outcome, {purged} from (
         select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, state, count(*) as times,
             sum(segments) as segments
         from ledger group by 1, 2, 3, 4, 5
@@ -63,8 +63,8 @@ with page as (
         and not exists (select from {table} j where j.id = page.job_id::{id_type})
     returning d.*
 ), changes as (
-    select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, part.outcome, 0 as n,
-        part.n as purged
+    select date_trunc('hour', settled_at, 'UTC') as hour, salon_key, type, channel, part.outcome,
+        {purged}
     from (select *, 1 as times from gone) d, {parts} where part.n > 0
 ), {tally}
 select (select max(job_key::text)::uuid from page) as last, (select count(*) from page) as seen,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from notifyd.model.job import State
-from notifyd.store.tally import LONGEST_TYPE, NO_TYPE, PARTS, TALLY
+from notifyd.store.tally import LONGEST_TYPE, NO_TYPE, PARTS, PURGED, TALLY
 
 REQUIRED = (
     "id",
@@ -96,6 +96,7 @@ class Table:
             "{type}": f"coalesce(nullif(left(j.type::text, {LONGEST_TYPE}), ''), '{NO_TYPE}')",
             "{unknown_status}": UNKNOWN_STATUS,
             "{parts}": PARTS,
+            "{purged}": PURGED,
             "{tally}": TALLY,
         }
         for placeholder, piece in pieces.items():
