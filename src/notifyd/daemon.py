@@ -10,17 +10,14 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from random import Random  # noqa: TID251 - the one place where randomness is made
 
 import anyio
-from anyio.abc import TaskGroup
 
 from notifyd import log, sd_notify
 from notifyd.content.render import Renderer
-from notifyd.dashboards import load
 from notifyd.engine import bounces, due, upkeep
 from notifyd.engine.channels import Outlets
 from notifyd.engine.claimer import Claimer
@@ -29,41 +26,22 @@ from notifyd.engine.leases import Leases
 from notifyd.engine.wake import Wake
 from notifyd.engine.workshop import Workshop
 from notifyd.model import address
-from notifyd.model.dashboard import Dashboard
 from notifyd.model.job import Channel, Job, State
-from notifyd.model.receipt import Receipt
 from notifyd.model.retry import RetryPolicy
 from notifyd.model.unknown import UnknownPolicy, UnknownRules
-from notifyd.outlets import open_outlets, open_receipts
+from notifyd.outlets import open_outlets
+from notifyd.reception import Reception
 from notifyd.settings import Settings
 from notifyd.store.batch import Batch
 from notifyd.store.connect import REFUSED
 from notifyd.store.deliveries import Grant, Intent, intend
 from notifyd.store.listen import Ears, listen
-from notifyd.store.pool import Store, open_store, outlast
-from notifyd.store.receipts import Heard, receive
+from notifyd.store.pool import Store
 from notifyd.store.record import Record, Settled, record
-from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import TableUnusable
+from notifyd.stores import Stores, open_stores
 from notifyd.vitals import Vitals
-from notifyd.web.cache import OURS, Cache
-from notifyd.web.dashboards import Dashboards
-from notifyd.web.database import Database
-from notifyd.web.jobs import Jobs
-from notifyd.web.live import Live
-from notifyd.web.receipts import Receipts
-from notifyd.web.routes import Routes
-from notifyd.web.seldom import Seldom
-from notifyd.web.server import AddressUnavailable, HttpConfig, serve
-from notifyd.web.stream import Stream
-
-ENGINE_CONNECTIONS = 6
-"""The claim, intents, records, due times, leases and a chore may each be at the database at once."""
-
-STATS_CONNECTIONS = 2
-
-COUNTS_REST = 1.0
-"""Seconds between two times that our own counts are taken out of date, however much is inserted and settled."""
+from notifyd.web.server import AddressUnavailable, serve
 
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """Jobs are made of many small objects and few cycles; Python's own thresholds cost 15 % of a job's CPU."""
@@ -117,15 +95,6 @@ def _has_uvloop() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Stores:
-    """One database, on connections for three purposes."""
-
-    engine: Store
-    stats: Store
-    reader: Store
-
-
 async def _main(settings: Settings) -> None:
     async with anyio.create_task_group() as signals:
         stopped = anyio.Event()
@@ -133,12 +102,10 @@ async def _main(settings: Settings) -> None:
         signals.start_soon(_await_signal, stopped, start)
         async with AsyncExitStack() as stack:
             with start:  # a stop while the database is awaited ends the wait
-                store = await outlast(lambda: stack.enter_async_context(_open(settings, pinned=True)))
-                stats = await outlast(lambda: stack.enter_async_context(_open(settings, pinned=False)))
-                reader = await stack.enter_async_context(_open_reader(settings, store))
+                stores = await stack.enter_async_context(open_stores(settings))
                 outlets = await stack.enter_async_context(open_outlets(settings))
             if not stopped.is_set():
-                await _work(settings, _Stores(store, stats, reader), outlets, stopped)
+                await _work(settings, stores, outlets, stopped)
         signals.cancel_scope.cancel()
     log.info("daemon.stopped")
 
@@ -155,38 +122,24 @@ async def _await_signal(stopped: anyio.Event, start: anyio.CancelScope) -> None:
             start.cancel()
 
 
-async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: anyio.Event) -> None:
+async def _work(settings: Settings, stores: Stores, outlets: Outlets, stopped: anyio.Event) -> None:
     """Serve, claim and send until stopped; then stop claiming, drain, and hand back the rest unspent."""
     store = stores.engine
     vitals = Vitals(started_at=anyio.current_time(), turned_at=anyio.current_time(), database_ok=True)
     vitals.channels = tuple(outlets)
-    vitals.pools = {
-        name: each.watch.vitals
-        for name, each in (("engine", store), ("stats", stores.stats), ("dashboards", stores.reader))
-    }
+    vitals.pools = stores.seen()
     wake, recheck = Wake(), Wake()
     poll = settings.poll_interval.total_seconds()
     async with anyio.create_task_group() as house:
-        cache = Cache(house, vitals)
-        counts = _recounting(cache, vitals)
-        shop = _workshop(settings, store, outlets, recheck=recheck, counts=counts, vitals=vitals)
+        reception = Reception(settings, stores, vitals, house)
+        shop = _workshop(settings, store, outlets, recheck=recheck, settled=reception.counts_changed, vitals=vitals)
         claimer = Claimer(store, shop, wake, _name(), settings.max_in_flight, settings.poll_interval)
-        routes = Routes(stores.stats, vitals, poll, cache).table()
-        routes += Dashboards(_definitions(settings), stores.reader, cache).table()
-        routes += Database(stores.stats, vitals).table()
-        routes += Jobs(stores.stats, guarded=settings.http_token is not None).table()
-        live = Live(stores.stats, vitals)
-        house.start_soon(live.run)
-        routes += Stream(live, vitals).table()
-        if receipts := _receipts(settings, store, vitals, house):
-            routes += receipts.table()
-        await house.start(serve, _http(settings), routes)
+        await house.start(serve, reception.config, reception.routes)
         if settings.bounce_dir is not None:
             house.start_soon(bounces.watch, settings.bounce_dir, store, vitals)
         house.start_soon(shop.leases.keep, store)
         house.start_soon(shop.intents.run)
         house.start_soon(shop.records.run)
-        house.start_soon(counts.run)
         house.start_soon(tell_systemd, vitals)
         async with anyio.create_task_group() as work:
             to_workers, claimed = anyio.create_memory_object_stream[Job](settings.max_in_flight)
@@ -194,7 +147,7 @@ async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: 
                 for _ in range(settings.max_in_flight):
                     work.start_soon(claimer.work, claimed.clone())
             async with anyio.create_task_group() as intake:
-                intake.start_soon(listen, store, settings.listen_dsn, _ears(wake, counts, cache, vitals))
+                intake.start_soon(listen, store, settings.listen_dsn, _ears(wake, reception, vitals))
                 intake.start_soon(claimer.run, to_workers)
                 intake.start_soon(due.run, store, outlets, wake, recheck, poll)
                 intake.start_soon(_upkeep(settings, store, wake, vitals).run)
@@ -209,70 +162,27 @@ async def _work(settings: Settings, stores: _Stores, outlets: Outlets, stopped: 
         house.cancel_scope.cancel()
 
 
-def _open(settings: Settings, *, pinned: bool) -> AbstractAsyncContextManager[Store]:
-    connections = ENGINE_CONNECTIONS if pinned else STATS_CONNECTIONS
-    return open_store(
-        settings.dsn,
-        settings.table,
-        connections=connections,
-        pooled=settings.pooled,
-        pinned=pinned,
-        slow=settings.slow_statement.total_seconds(),
-    )
-
-
-def _recounting(cache: Cache, vitals: Vitals) -> Seldom:
-    """Make the bell for whatever changes our own counts."""
-
-    def recount() -> None:
-        vitals.cache_notices_total["wake"] += 1
-        cache.forget(OURS)
-
-    return Seldom(recount, COUNTS_REST)
-
-
-def _ears(wake: Wake, counts: Seldom, cache: Cache, vitals: Vitals) -> Ears:
+def _ears(wake: Wake, reception: Reception, vitals: Vitals) -> Ears:
     def on_wake() -> None:
         wake.ring("notify")
-        counts.ring()
-
-    def on_change(word: str) -> None:
-        vitals.cache_notices_total["notify"] += 1
-        cache.forget(word)
+        reception.counts_changed()
 
     def on_state(listening: bool) -> None:
         vitals.listening = listening
 
-    return Ears(on_wake, on_change, on_state)
-
-
-def _open_reader(settings: Settings, store: Store) -> AbstractAsyncContextManager[Store]:
-    return open_snapshots(
-        settings.dashboards_dsn,
-        store.table,
-        pooled=settings.dashboards_pooled,
-        replica=settings.replica_url is not None,
-        slow=settings.slow_statement.total_seconds(),
-    )
-
-
-def _definitions(settings: Settings) -> Mapping[str, Dashboard]:
-    found = load(settings.dashboards_dir)
-    for mistake in found.mistakes:
-        log.warning("dashboard.faulty", reason=mistake, next="goes on without this dashboard")
-    return found.dashboards
+    return Ears(on_wake, reception.changed, on_state)
 
 
 def _workshop(
-    settings: Settings, store: Store, outlets: Outlets, *, recheck: Wake, counts: Seldom, vitals: Vitals
+    settings: Settings, store: Store, outlets: Outlets, *, recheck: Wake, settled: Callable[[], None], vitals: Vitals
 ) -> Workshop:
     async def write_intents(items: Sequence[Intent]) -> list[Grant]:
         return await intend(store, items)
 
     async def write_records(items: Sequence[Record]) -> list[Settled | None]:
-        settled = await record(store, items)
-        counts.ring()
-        return settled
+        found = await record(store, items)
+        settled()
+        return found
 
     renderer = Renderer(settings.templates_dir)
     return Workshop(
@@ -301,20 +211,6 @@ def _rules(settings: Settings, outlets: Outlets) -> UnknownRules:
     return UnknownRules(policies, settings.reconcile_grace)
 
 
-def _receipts(settings: Settings, store: Store, vitals: Vitals, house: TaskGroup) -> Receipts | None:
-    """Open the desk for the provider's callbacks, where there are any; `house` commits what it takes."""
-    reader = open_receipts(settings)
-    if reader is None:
-        return None
-
-    async def write_receipts(items: Sequence[Receipt]) -> list[Heard]:
-        return await receive(store, items)
-
-    batch = Batch(write_receipts)
-    house.start_soon(batch.run)
-    return Receipts(reader, lambda receipt: batch.put(receipt).written(), vitals)
-
-
 def _upkeep(settings: Settings, store: Store, wake: Wake, vitals: Vitals) -> upkeep.Upkeep:
     keep = {
         State.COMPLETED: settings.retention_completed,
@@ -322,11 +218,6 @@ def _upkeep(settings: Settings, store: Store, wake: Wake, vitals: Vitals) -> upk
         State.FAILED: settings.retention_failed,
     }
     return upkeep.Upkeep(store, wake, vitals, settings.lease, keep)
-
-
-def _http(settings: Settings) -> HttpConfig:
-    token = settings.http_token.get_secret_value() if settings.http_token else None
-    return HttpConfig(settings.http_host, settings.http_port, token, settings.role_tokens)
 
 
 def _name() -> str:

@@ -23,7 +23,7 @@ PARTS = """lateral (values
 
 PURGED = """case part.outcome when 'unknown' then -part.n else 0 end as n,
         case part.outcome when 'unknown' then 0 else part.n end as purged"""
-"""What such deliveries count for when their rows are deleted: what was in doubt is so no more, the rest stays counted."""
+"""What such deliveries count for when their rows are deleted: no longer in doubt; the rest stays counted."""
 
 LONGEST_TYPE = 64
 """Characters of a type that are told apart in the counts: a type is a stranger's text."""
