@@ -170,7 +170,7 @@ def _ears(wake: Wake, reception: Reception, vitals: Vitals) -> Ears:
     def on_state(listening: bool) -> None:
         vitals.listening = listening
 
-    return Ears(on_wake, reception.changed, on_state)
+    return Ears(on_wake, reception.changed, reception.counts_changed, on_state)
 
 
 def _workshop(

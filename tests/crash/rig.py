@@ -88,7 +88,10 @@ RIGS = 3
 OUTWAIT_GRACE = "select pg_sleep_until(pg_postmaster_start_time() + $1::interval)"
 """Nobody is rescued in the first seconds of a server; the server itself knows when they are over."""
 
-QUIET = ("table.", "listen.", "stats.", "retention.", "jobs.RE", "rescue.ADOPT", "schedule.RESCHEDULE")
+QUIET = (
+    *("table.", "listen.", "stats.", "retention.", "rollups.", "cancelled.", "jobs.RE"),
+    *("rescue.ADOPT", "schedule.RESCHEDULE"),
+)
 """How the statements begin that concern no job of a run that goes its usual way."""
 
 CONCERNS = {

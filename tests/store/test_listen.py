@@ -11,6 +11,8 @@ import pytest
 from notifyd.store import listen as listening
 from notifyd.store.listen import CHANGES, CHANNEL, LONGEST_WORD, Ears, listen
 from notifyd.store.pool import Store
+from notifyd.store.rollups import fold
+from store.steps import claimed, complete
 from support.jobs import insert_job
 from support.waiting import until
 
@@ -20,6 +22,7 @@ class Heard:
     """What came of listening."""
 
     wakes: int = 0
+    counts: int = 0
     changes: list[str] = field(default_factory=list)
     states: list[bool] = field(default_factory=list)
 
@@ -27,13 +30,17 @@ class Heard:
         """Count a wake."""
         self.wakes += 1
 
+    def recount(self) -> None:
+        """Count a change of the counts."""
+        self.counts += 1
+
 
 @asynccontextmanager
 async def ears(store: Store, dsn: str, *, ready: bool = True) -> AsyncIterator[Heard]:
     """Listen, from the moment when notifications are known to arrive."""
     heard = Heard()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listen, store, dsn, Ears(heard.wake, heard.changes.append, heard.states.append))
+        tasks.start_soon(listen, store, dsn, Ears(heard.wake, heard.changes.append, heard.recount, heard.states.append))
         if ready:
             await until(lambda: (heard.states, heard.wakes, heard.changes) == ([True], 1, [""]))
         yield heard
@@ -96,6 +103,18 @@ async def test_somebodys_change(store: Store, connection: asyncpg.Connection, da
         await connection.execute(f"notify {CHANGES}")
         await until(lambda: heard.changes == ["", "salon-1", ""])
         assert 1 == heard.wakes
+
+
+async def test_counts_that_others_have_changed(store: Store, connection: asyncpg.Connection, database: str) -> None:
+    """A fold tells every daemon that counts have changed, and one that found nothing tells nobody."""
+    async with ears(store, database) as heard:
+        await complete(store, await claimed(store, connection))
+        await until(lambda: heard.wakes == 2)
+        assert (1, 0) == (await fold(store), await fold(store))
+        await until(lambda: heard.counts == 1)
+        await connection.execute(f"notify {CHANGES}, 'later'")
+        await until(lambda: heard.changes == ["", "later"])
+        assert (2, 1) == (heard.wakes, heard.counts)
 
 
 async def test_words_that_no_salon_has(store: Store, connection: asyncpg.Connection, database: str) -> None:

@@ -10,7 +10,7 @@ import anyio
 import asyncpg
 import pytest
 
-from notifyd.store.listing import STATUSES, Place, PlaceUnreadable, Wanted, list_jobs
+from notifyd.store.listing import LONGEST_TEXT, STATUSES, Place, PlaceUnreadable, Wanted, list_jobs
 from notifyd.store.migrate import migrate
 from notifyd.store.pool import Store, open_store
 from store.shapes import SHAPES, TABLE, connected
@@ -201,7 +201,7 @@ async def test_long_texts_are_cut(connection: asyncpg.Connection, store: Store) 
     """A payload of a hundred megabytes is no answer of a hundred megabytes; without being asked for it is not read."""
     await insert_job(connection, payload="x" * 100_000, error="y" * 100_000)
     (job,) = (await list_jobs(store, Wanted(payload=True))).jobs
-    assert (65_536, 65_536) == (len(job["payload"]), len(job["error"]))
+    assert (LONGEST_TEXT, LONGEST_TEXT) == (len(job["payload"]), len(job["error"]))
     assert (await list_jobs(store, Wanted())).jobs[0]["payload"] is None
 
 

@@ -15,7 +15,7 @@ from notifyd.store.pool import Store
 from notifyd.store.record import VerdictRecord, record
 from notifyd.store.rollups import fold
 from notifyd.store.series import MOST_POINTS, SeriesRefused, assemble
-from notifyd.store.stats import read
+from notifyd.store.stats import COUNT_ALL, COUNT_SALON, read
 from store.steps import EMAIL, FINGERPRINT, RECIPIENT, SENDER, SMS, claimed, complete, send
 
 NOON = datetime(2026, 3, 15, 12, 30, tzinfo=UTC)
@@ -27,7 +27,7 @@ def test_no_step_is_left_out(ago: timedelta, offset: int) -> None:
     """Whenever it begins, in whatever zone it is given, the points follow each other without a gap up to now."""
     since = (NOON - ago).astimezone(tz=datetime.strptime(f"{offset // 60:+03d}{abs(offset) % 60:02d}", "%z").tzinfo)
     series = assemble({}, since, NOON)
-    assert (HOUR if ago <= timedelta(days=7) else DAY) == series.step
+    assert (HOUR if ago <= timedelta(days=7, hours=1) else DAY) == series.step
     starts = [point.start for point in series.points]
     assert starts[0] <= since < starts[0] + series.step
     assert starts[-1] <= NOON < starts[-1] + series.step
@@ -68,6 +68,8 @@ async def test_points_are_what_was_done(store: Store, connection: asyncpg.Connec
                 await check(store, only, step, since)
         assert folded or await fold(store, 3)
     assert (await read(store)).series is None
+    for rows in (await store.fetch(COUNT_ALL, None, None), await store.fetch(COUNT_SALON, "a", None)):
+        assert not [row for row in rows if row["start"]]  # nor was any point of one looked up
 
 
 async def check(store: Store, salon: str | None, step: timedelta, ago: timedelta) -> None:

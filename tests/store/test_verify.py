@@ -1,6 +1,6 @@
 """The recount: it finds whatever others have done behind our back, says what explains it, and can adopt it."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import asyncpg
@@ -199,14 +199,19 @@ async def test_an_adopted_table_is_counted_at_once(empty_database: str) -> None:
         await connection.execute(
             "insert into notification_jobs (id, salon_id, client_id, type, payload, status, updated_at, processed_at)"
             " select n::text, 's' || n % 3, 'c', 't', '{}', (array['completed', 'failed', 'pending'])[1 + n % 3],"
-            " '2020-01-01', (array['2020-01-01', null, 'infinity', '-infinity', '4713-01-01 BC'])[1 + n % 5]::timestamp"
+            " timestamp '2020-01-01', (array['2020-01-01', null, 'infinity', '-infinity', '4713-01-01 BC'])[1 + n % 5]::timestamp"
             " from generate_series(1, 300) n"
+            " union all"
+            " select 'off ' || n, 's', 'c', 't', '{}', 'cancelled', timestamp '2020-05-05 10:20', null"
+            " from generate_series(1, 1500) n"
         )
         assert NAME in {step.name for step in await migrate(empty_database)}
         assert (await verify(empty_database, TABLE)).clean
         async with open_store(empty_database, TABLE, connections=1) as store:
             stats = await read(store)
             assert [100, 100, 100] == [stats.jobs[state] for state in ("completed", "failed", "pending")]
+        hours = await connection.fetch("select hour, n from notifyd.counts where outcome = 'cancelled'")
+        assert {(datetime(2020, 5, 5, 10, tzinfo=UTC), 1500)} == {tuple(row) for row in hours}
         await insert_job(connection, id="x", status="failed", updated_at=None, created_at=None)
         assert [] == await migrate(empty_database)
         assert {"job failed": (1, 0)} == told(await verify(empty_database, TABLE))

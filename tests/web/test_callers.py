@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifyd.web.callers import EVERYBODY, Caller, Callers
+from notifyd.web.callers import EVERYBODY, MASTER, Caller, Callers
 
 KNOWN = Callers("master", [("owner", "owner-1"), ("owner", "owner-2"), ("desk", "tökén=")])
 
@@ -10,8 +10,8 @@ KNOWN = Callers("master", [("owner", "owner-1"), ("owner", "owner-2"), ("desk", 
 @pytest.mark.parametrize(
     ("header", "caller"),
     [
-        ("Bearer master", EVERYBODY),
-        ("bearer  master ", EVERYBODY),
+        ("Bearer master", MASTER),
+        ("bearer  master ", MASTER),
         ("Bearer owner-1", Caller("owner")),
         ("Bearer owner-2", Caller("owner")),
         ("Bearer tökén=", Caller("desk")),

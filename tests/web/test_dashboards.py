@@ -82,7 +82,9 @@ async def opened(dsn: str, *, token: str | None = None, ttl: float = 3_600.0) ->
         definitions = {name: replace(each, ttl=ttl) for name, each in SHIPPED.items()}
         async with served(dsn, token, ROLES, definitions) as house, anyio.create_task_group() as tasks:
             states: list[bool] = []
-            tasks.start_soon(listen, house.store, dsn, Ears(lambda: None, house.cache.forget, states.append))
+            tasks.start_soon(
+                listen, house.store, dsn, Ears(lambda: None, house.cache.forget, lambda: None, states.append)
+            )
             await until(lambda: states)
             yield Salons(house, connection, heard)
             tasks.cancel_scope.cancel()
@@ -309,6 +311,14 @@ async def test_who_may_choose_the_moment(database: str) -> None:
             status, body = await salons.get(path, Authorization=f"Bearer {token}", **headers)
             assert (token, headers, wanted) == (token, headers, status)
             assert (wanted == 200) == body["success"]
+
+
+async def test_who_may_choose_the_moment_where_no_token_is_set(database: str) -> None:
+    """Whoever is at this machine, and nobody from elsewhere: each moment is a query more."""
+    async with opened(database) as salons:
+        path = f"/dashboards/salon?salon_id=salon-1&now={MARCH}"
+        assert 200 == (await salons.get(path))[0]
+        assert 403 == (await salons.get(path, Forwarded="for=192.0.2.7"))[0]
 
 
 async def test_our_own_counts(database: str) -> None:

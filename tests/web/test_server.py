@@ -152,6 +152,15 @@ async def test_a_bad_salon_is_refused(database: str) -> None:
             assert "give it once" in body["cure"]
 
 
+async def test_a_misspelt_parameter_is_refused(database: str) -> None:
+    """It would have shown everybody's figures as one salon's."""
+    async with served(database) as house:
+        for path in ("/stats?salonid=s", "/stats/stream?since=2026-01-01T00:00:00Z"):
+            status, body = await get(house, path)
+            assert (400, "a parameter is not known here") == (status, body["error"])
+            assert "salon_id" in body["cure"]
+
+
 async def test_odd_salons_are_only_unknown(database: str) -> None:
     """Bytes that are no text, and text that is unusual, are at most a salon that nobody has."""
     async with served(database) as house:

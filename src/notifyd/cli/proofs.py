@@ -97,7 +97,9 @@ async def _listen(settings: Settings) -> str:
         answered.set()
 
     async with _opened(settings) as store, anyio.create_task_group() as listening:
-        listening.start_soon(listen, store, settings.listen_dsn, Ears(lambda: None, lambda _: None, on_state))
+        listening.start_soon(
+            listen, store, settings.listen_dsn, Ears(lambda: None, lambda _: None, lambda: None, on_state)
+        )
         await answered.wait()
         listening.cancel_scope.cancel()
     if not heard[0]:

@@ -18,11 +18,11 @@ def recount(settings: Settings, *, adopt: bool, as_json: bool) -> Exit:
     """Recount, tell what differs, and adopt it where that is wanted.
 
     Returns:
-        `FAILED` where something differs, adopted or not.
+        `FAILED` where something differs and is not adopted.
     """
     found = anyio.run(_waited_for, settings, adopt)
     typer.echo(json.dumps(_as_json(found, adopted=adopt)) if as_json else _told(found, adopted=adopt))
-    return Exit.WELL if found.clean else Exit.FAILED
+    return Exit.WELL if found.clean or adopt else Exit.FAILED
 
 
 async def _waited_for(settings: Settings, adopt: bool) -> Verified:
@@ -46,7 +46,7 @@ async def _say() -> None:
 def _told(found: Verified, *, adopted: bool) -> str:
     if found.clean:
         return f"{found.as_of:%Y-%m-%d %H:%M:%S} UTC: every count agrees with the rows."
-    lines = [f"{found.as_of:%Y-%m-%d %H:%M:%S} UTC: counts and rows differ."]
+    lines = [f"{found.as_of:%Y-%m-%d %H:%M:%S} UTC: counts and rows {'differed' if adopted else 'differ'}."]
     for total in found.totals:
         what = f"  {total.channel} {total.outcome}:"
         if total.more:
@@ -57,13 +57,17 @@ def _told(found: Verified, *, adopted: bool) -> str:
         lines.append(f"  {found.torn:,} totals are not the sum of their hours: notifyd.rollups was changed by others")
     places = sum(total.places for total in found.totals)
     if found.largest:
-        lines.append(f"\n{_shown(len(found.largest), places)}, with what is there and what was counted:")
+        lines.append(f"\n{_shown(len(found.largest), places)}, rows there and counted:")
     lines += [
         f"  {one.hour:%Y-%m-%d %H}h  {one.salon}  {one.type}  {one.channel} {one.outcome}: "
-        f"{one.found:,} and {one.counted:,}"
+        f"{one.found:,} there, {one.counted:,} counted"
         for one in found.largest
     ]
-    cure = "All this counts now." if adopted else "Is that as it should be? `notifyd stats --verify --adopt` counts it."
+    cure = (
+        "Adopted: what is there is what counts now."
+        if adopted
+        else "Is that as it should be? `notifyd stats --verify --adopt` counts it."
+    )
     return "\n".join([*lines, "", cure])
 
 

@@ -14,6 +14,7 @@ import asyncpg
 from notifyd import log
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
 from notifyd.store.pool import Store
+from notifyd.store.rollups import COUNTS
 
 CHANNEL = "notifyd"
 """What the trigger notifies, with an empty payload. A payload marks somebody's probe."""
@@ -47,11 +48,13 @@ class Ears:
         on_wake: There may be work. Called after every reconnect too.
         on_change: Rows that a dashboard shows have changed: those of the salon with this id, or of all where it is
             empty. Called with the latter after every reconnect.
+        on_counts: Our own counts have changed, by whatever daemon.
         on_state: True: notifications are known to arrive; False: they may be missed.
     """
 
     on_wake: Callable[[], None]
     on_change: Callable[[str], None]
+    on_counts: Callable[[], None]
     on_state: Callable[[bool], None]
 
 
@@ -99,6 +102,7 @@ async def _hear(store: Store, dsn: str, ears: Ears) -> float:
         with anyio.fail_after(PROBE_TIMEOUT):
             await connection.add_listener(CHANNEL, on_notify)
             await connection.add_listener(CHANGES, lambda *told: _change(told[-1], ears))
+            await connection.add_listener(COUNTS, lambda *_: ears.on_counts())
         if not await probe():
             log.warning(
                 "listen.deaf",

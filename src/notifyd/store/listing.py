@@ -21,8 +21,9 @@ from notifyd.store.pool import Store
 LIST_LIMIT = 2.0
 """Seconds. A page takes a few milliseconds; only a filter that hardly any row passes takes longer."""
 
-LONGEST_TEXT = 65_536
-"""Characters of a payload, and of an error, that are shown; a stranger's may have a hundred million."""
+LONGEST_TEXT = 8_192
+"""Characters of a payload, and of an error, that are shown; a stranger's may have a hundred million, and a page has
+200 of them."""
 
 MOST_ROWS = 200
 """Rows of one page."""

@@ -1,12 +1,15 @@
 """Folds what statements have counted into the rollups that are read. Safe to run from every daemon at once.
 
 A reader adds up rollups and what is not folded yet, so that it never matters when this runs: only how much there is to
-read. What is being folded by somebody else is left to him.
+read. What is being folded by somebody else is left to him. All daemons are told that counts have changed.
 """
 
 import asyncpg
 
 from notifyd.store.pool import STATEMENT_TIMEOUT, Store
+
+COUNTS = "notifyd_counts"
+"""What a fold notifies: whatever was made of the counts before is out of date."""
 
 AT_ONCE = 100
 """Tallies that one statement folds; each holds what one statement has counted, or a part of an adoption."""
@@ -31,8 +34,8 @@ with taken as (
     on conflict (salon_key, hour, type, channel, outcome) do update
         set n = r.n + excluded.n, purged = r.purged + excluded.purged
 )
-select count(*) as folded from taken
-"""
+select count(*) as folded, case when count(*) > 0 then pg_notify('{counts}', '')::text end as told from taken
+""".replace("{counts}", COUNTS)
 
 
 async def fold(store: Store, limit: int = AT_ONCE) -> int:

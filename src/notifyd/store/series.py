@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-HOURLY = timedelta(days=7)
-"""A series that begins no longer ago than this has a point for every hour, else one for every day, both in UTC."""
+HOURLY = timedelta(days=7, hours=1)
+"""A series that begins no longer ago than this has a point for every hour, else one for every day, both in UTC. Seven
+days ago lies in an hour that had begun before."""
 
 MOST_POINTS = 400
 """Points of a series: a year of days, and some."""

@@ -8,13 +8,13 @@ that ten million finished rows cost what ten thousand do, and what retention has
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from notifyd.model.job import Channel, DeliveryState, State
 from notifyd.store.pool import Store
 from notifyd.store.rollups import ALL_SALONS
-from notifyd.store.series import Series, assemble
+from notifyd.store.series import HOURLY, Series, assemble
 
 PING_LIMIT = 1.5
 """Seconds; whoever asks wants to hear soon that there will be no answer."""
@@ -96,7 +96,7 @@ _ONE = {
 # upkeep has taken note of it (store/cancelled.py).
 _COUNT = """
 with step as (
-    select case when now() - $2::timestamptz <= interval '7 days' then 'hour' else 'day' end as step
+    select case when now() - $2::timestamptz <= interval '{hourly}' then 'hour' else 'day' end as step
 ), waiting as materialized (
     select count(*) as jobs, extract(epoch from max(least(
         case when {created_at} <= now() then now() - greatest({created_at}, now() - interval '100 years') end,
@@ -132,7 +132,8 @@ select now() as as_of, part, name, start, figure::float8 from (
     ) ever group by channel, outcome
     union all
     select channel, outcome, date_trunc(step, hour, 'UTC'), sum(n) from step, (
-        select hour, channel, outcome, n from notifyd.rollups where salon_key = {key} and type = ''
+        select hour, channel, outcome, n from notifyd.rollups
+        where $2::timestamptz is not null and salon_key = {key} and type = ''
             and hour >= date_trunc('day', greatest($2, now() - interval '402 days'), 'UTC')
         union all
         select hour, channel, outcome, n from fresh where hour >= date_trunc('day', $2, 'UTC')
@@ -142,7 +143,7 @@ select now() as as_of, part, name, start, figure::float8 from (
 
 
 def _fill(pieces: Mapping[str, str]) -> str:
-    sql = _COUNT
+    sql = _COUNT.replace("{hourly}", f"{HOURLY // timedelta(hours=1)} hours")
     for placeholder, piece in pieces.items():
         sql = sql.replace(placeholder, piece)
     return sql

@@ -14,16 +14,22 @@ class Caller:
 
     Attributes:
         role: What he may see is what is shown to this role; None: he may see everything.
+        proved: Whether he has brought a token.
     """
 
     role: str | None
+    proved: bool = True
 
     def may_see(self, roles: Collection[str]) -> bool:
         """Tell whether what is shown to these roles is shown to him."""
         return self.role is None or self.role in roles
 
 
-EVERYBODY = Caller(None)
+EVERYBODY = Caller(None, proved=False)
+"""Where no token is set."""
+
+MASTER = Caller(None)
+"""Who brings the token that opens everything."""
 
 CALLER = web.RequestKey("caller", Caller)
 """Where the guard leaves him for the handlers."""
@@ -39,7 +45,7 @@ class Callers:
             token: The one that opens everything; None: everybody may do everything.
             roles: Roles with their tokens; a role may have several.
         """
-        known = [] if token is None else [(EVERYBODY, token), *((Caller(role), one) for role, one in roles)]
+        known = [] if token is None else [(MASTER, token), *((Caller(role), one) for role, one in roles)]
         self._known = [(caller, one.encode()) for caller, one in known]
 
     def who(self, authorization: str) -> Caller | None:

@@ -8,6 +8,8 @@ from multidict import MultiMapping
 LONGEST = 1_000
 """Characters of a value; ids are shorter, and each value is part of a key in the cache."""
 
+ONCE = "give it once, as it stands in the table"
+
 
 class BadQuery(Exception):  # noqa: N818 - the state of the request
     """A query cannot be what it claims to be; the text says why.
@@ -16,13 +18,18 @@ class BadQuery(Exception):  # noqa: N818 - the state of the request
         cure: What to give instead.
     """
 
-    def __init__(self, why: str, cure: str = "give it once, as it stands in the table") -> None:
+    def __init__(self, why: str, cure: str = ONCE) -> None:
         super().__init__(why)
         self.cure = cure
 
 
-def value(query: MultiMapping[str], name: str) -> str | None:
+def value(query: MultiMapping[str], name: str, cure: str = ONCE) -> str | None:
     """Return the value of one parameter; None where it is not given.
+
+    Args:
+        query: The request's.
+        name: The parameter's.
+        cure: What to give instead of what is refused.
 
     Raises:
         BadQuery: It is given twice, empty, too long, or no text that PostgreSQL can hold.
@@ -31,11 +38,11 @@ def value(query: MultiMapping[str], name: str) -> str | None:
     if not given:
         return None
     if len(given) > 1:
-        raise BadQuery(f"{name} is given more than once")
+        raise BadQuery(f"{name} is given more than once", cure)
     if not 0 < len(given[0]) <= LONGEST:
-        raise BadQuery(f"{name} is empty or longer than {LONGEST} characters")
+        raise BadQuery(f"{name} is empty or longer than {LONGEST} characters", cure)
     if "\0" in given[0] or any("\ud800" <= char <= "\udfff" for char in given[0]):
-        raise BadQuery(f"{name} holds what no text in PostgreSQL can hold")
+        raise BadQuery(f"{name} holds what no text in PostgreSQL can hold", cure)
     return given[0]
 
 
@@ -80,7 +87,7 @@ def number(query: MultiMapping[str], name: str, default: int, most: int) -> int:
         BadQuery: It is none.
     """
     cure = f"give a whole number from 1 to {most}"
-    text = value(query, name)
+    text = value(query, name, cure)
     if text is None:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
@@ -95,7 +102,7 @@ def moment(query: MultiMapping[str], name: str) -> datetime | None:
         BadQuery: It is none.
     """
     cure = "give ISO 8601, such as 2026-11-22T09:00:00Z; in an address the + of an offset is written %2B"
-    text = value(query, name)
+    text = value(query, name, cure)
     if text is None:
         return None
     try:

@@ -20,7 +20,7 @@ from notifyd.web import metrics
 from notifyd.web.answers import document, kept, refusal
 from notifyd.web.cache import Cache, TooManyLoads
 from notifyd.web.copies import Copy, Keep, Served, Source
-from notifyd.web.queries import BadQuery, moment, value
+from notifyd.web.queries import BadQuery, known, moment, value
 from notifyd.web.readiness import judge
 
 COUNTS = Keep(ttl=1.0, stale=1.0)
@@ -78,6 +78,7 @@ class Routes:
     async def stats(self, request: web.Request) -> web.Response:
         """How things stand, for all salons or one."""
         try:
+            known(request.query, ("salon_id", "since"))
             served = await self._counts(value(request.query, "salon_id"), moment(request.query, "since"))
         except BadQuery as error:
             return refusal(HTTPStatus.BAD_REQUEST, str(error), error.cure)

@@ -1,12 +1,11 @@
 """`GET /stats/stream`: what `/stats` says, as server-sent events (WHATWG HTML, section 9.2), whenever it has changed.
 
 A viewer costs a connection, and one event of memory. He is sent the latest and never what he missed; if that cannot be
-handed to his machine within a few seconds he is let go, and his browser comes back. There are so many places, for each
-token and in all; whoever finds none may poll.
+handed to his machine within a few seconds he is let go, and his browser comes back. There are so many places; whoever
+finds none may poll.
 """
 
 import socket
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -17,18 +16,14 @@ from aiohttp import web
 from notifyd import log
 from notifyd.vitals import Vitals
 from notifyd.web.answers import SECURITY_HEADERS, refusal
-from notifyd.web.callers import CALLER, Caller
 from notifyd.web.live import Live, TooManySalons
-from notifyd.web.queries import BadQuery, value
+from notifyd.web.queries import BadQuery, known, value
 from notifyd.web.topic import Topic
 
 PATH = "/stats/stream"
 
 MOST_STREAMS = 400
-"""Viewers in all: a tenth of the descriptors that the unit allows."""
-
-MOST_OF_ONE = 200
-"""Viewers with one token, or without any where none is set."""
+"""Viewers: a tenth of the descriptors that the unit allows. All have the one token that opens more than dashboards."""
 
 HEARTBEAT = 15.0
 """Seconds of silence after which the connection is shown to live; proxies cut at thirty and more."""
@@ -60,7 +55,6 @@ class Stream:
         self._vitals = vitals
         self._heartbeat = heartbeat
         self._patience = patience
-        self._by_caller: Counter[Caller] = Counter()
         self._seated = 0
 
     def table(self) -> list[web.RouteDef]:
@@ -70,8 +64,9 @@ class Stream:
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send events until the viewer goes, or is too slow, or the daemon stops."""
         try:
+            known(request.query, ("salon_id",))
             salon_id = value(request.query, "salon_id")
-            with self._place(request[CALLER]), self._live.watch(salon_id) as topic:
+            with self._place(), self._live.watch(salon_id) as topic:
                 return await self._serve(request, topic)
         except BadQuery as error:
             return refusal(HTTPStatus.BAD_REQUEST, str(error), error.cure)
@@ -81,17 +76,14 @@ class Stream:
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many are watching", cure, Retry_After="60")
 
     @contextmanager
-    def _place(self, caller: Caller) -> Iterator[None]:
-        if self._vitals.streams >= MOST_STREAMS or self._by_caller[caller] >= MOST_OF_ONE:
+    def _place(self) -> Iterator[None]:
+        if self._vitals.streams >= MOST_STREAMS:
             raise _FullError
         self._vitals.streams += 1
-        self._by_caller[caller] += 1
         try:
             yield
         finally:
             self._vitals.streams -= 1
-            self._by_caller[caller] -= 1
-            self._by_caller += Counter()  # forgets those without a viewer
 
     async def _serve(self, request: web.Request, topic: Topic) -> web.StreamResponse:
         answer = web.StreamResponse(headers=_HEADERS)
