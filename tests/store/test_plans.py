@@ -24,6 +24,7 @@ from notifyd.store.rescue import ADOPT_ORPHANS, RESCUE
 from notifyd.store.retention import FORGET, PURGE
 from notifyd.store.rollups import FOLD
 from notifyd.store.schedule import PROMOTE, RESCHEDULE_LOST
+from notifyd.store.stats import COUNT_ALL, COUNT_SALON
 from notifyd.store.table import Table, inspect
 from store.shapes import PRISMA, TABLE, connected
 
@@ -129,6 +130,10 @@ IDLE = (
 """Statements that find their rows themselves."""
 
 
+COUNTED = ((COUNT_ALL, "null, null"), (COUNT_SALON, "'salon', null"), (COUNT_ALL, "null, now() - interval '9 days'"))
+"""Eight thousand rows wait, and two thousand were called off, in the table of a million."""
+
+
 def given(leases: list[asyncpg.Record]) -> tuple[tuple[str, str, str, int], ...]:
     """Return the statements that are told which rows, as `IDLE` has the others."""
 
@@ -215,6 +220,7 @@ async def test_index_look_ups_alone(empty_database: str) -> None:
             assert 0 == plan.in_vain, seen
             assert not {name for name in plan.indexes if name.startswith("notifyd_listed")}, seen
     await check_pages(empty_database)
+    await check_counts(empty_database)
 
 
 async def check_pages(dsn: str) -> None:
@@ -231,3 +237,21 @@ async def check_pages(dsn: str) -> None:
                 assert not plan.kinds & {"Seq Scan", "Bitmap Heap Scan"}, seen
                 assert plan.buffers <= 500, seen
                 assert 0 == plan.in_vain, seen
+
+
+async def check_counts(dsn: str) -> None:
+    """Counting reads what waits and no more, whatever is known of the table, by either kind of plan."""
+    async with connected(dsn, **FREE_PLANS) as web:
+        table = await inspect(web, TABLE)
+        for learn in ("select", "analyze notification_jobs"):
+            await web.execute(learn)
+            for mode in ("force_generic_plan", "force_custom_plan"):
+                await web.execute(f"set plan_cache_mode = {mode}")
+                for sql, arguments in COUNTED:
+                    await web.execute(f"prepare counting as {table.bind(sql)}")
+                    plan = await explain(web, f"counting({arguments})")
+                    await web.execute("deallocate counting")
+                    seen = f"{learn}\n{mode}\n{arguments}\n{plan.indexes}\n{plan.buffers} pages"
+                    assert plan.indexes >= {"notifyd_called_off", "notifyd_unknown"}, seen
+                    assert "notification_jobs" not in plan.scanned, seen
+                    assert plan.buffers <= 20_000, seen

@@ -199,7 +199,8 @@ async def test_an_adopted_table_is_counted_at_once(empty_database: str) -> None:
         await connection.execute(
             "insert into notification_jobs (id, salon_id, client_id, type, payload, status, updated_at, processed_at)"
             " select n::text, 's' || n % 3, 'c', 't', '{}', (array['completed', 'failed', 'pending'])[1 + n % 3],"
-            " timestamp '2020-01-01', (array['2020-01-01', null, 'infinity', '-infinity', '4713-01-01 BC'])[1 + n % 5]::timestamp"
+            " timestamp '2020-01-01',"
+            " (array['2020-01-01', null, 'infinity', '-infinity', '4713-01-01 BC'])[1 + n % 5]::timestamp"
             " from generate_series(1, 300) n"
             " union all"
             " select 'off ' || n, 's', 'c', 't', '{}', 'cancelled', timestamp '2020-05-05 10:20', null"

@@ -50,8 +50,11 @@ False where a transaction of the booking system holds it: we neither wait for it
 can the booking system lose a deadlock to us. The lock is weaker than FOR UPDATE: a foreign key to the row is no hurdle.
 """
 
-UNKNOWN_STATUS = "coalesce(status::text, '') not in ({})".format(", ".join(f"'{state}'" for state in State))
-"""Whether a row's status is none of the contract's; literally the predicate of the index that finds such rows."""
+UNKNOWN_STATUS = "array_position(array[{}], status::text) is null".format(", ".join(f"'{state}'" for state in State))
+"""Whether a row's status is none of the contract's; literally the predicate of the index that finds such rows.
+
+Of `is null` the planner expects few, of `not in` nearly all.
+"""
 
 
 class TableUnusable(Exception):  # noqa: N818 - the state of the table, in the words of the journal
