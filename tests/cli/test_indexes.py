@@ -1,6 +1,7 @@
 """`notifyd indexes` as an operator runs it, and as CI does."""
 
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -42,6 +43,27 @@ async def test_a_finding(notifyd: CommandLine, database: str) -> None:
         assert 0 == notifyd("indexes", DATABASE_URL=database).code
     finally:
         await connection.close()
+
+
+async def test_dashboards_of_ones_own(notifyd: CommandLine, database: str, tmp_path: Path) -> None:
+    """The operator's dashboards are looked at, in the place of ours of the same name; one with a mistake is a note."""
+    for name, toml in (("contacts", ""), ("faulty", "color = 'red'\n")):
+        folder = tmp_path / "own" / name
+        folder.mkdir(parents=True)
+        (folder / "dashboard.toml").write_text(
+            f'title = "T"\nttl = 1\n{toml}[data.n]\nsql = "n.sql"\nshape = "value"\n'
+        )
+        (folder / "n.sql").write_text("select count(*) from visits where at = :now")
+    (tmp_path / "own/contacts/n.index.sql").write_text("create index concurrently if not exists own on visits (att)")
+    connection = await asyncpg.connect(database)
+    await connection.execute("create table visits (at timestamptz)")
+    await connection.close()
+    answer = notifyd("indexes", "--json", DATABASE_URL=database, NOTIFYD_DASHBOARDS_DIR=str(tmp_path / "own"))
+    shown = json.loads(answer.out)
+    assert [("contacts/n.sql", "unfit")] == [(found["statement"], found["kind"]) for found in shown["findings"]]
+    (mistake,) = [note["text"] for note in shown["notes"] if "faulty" in note["text"]]
+    assert mistake.endswith("dashboard.toml: color: is no key of a dashboard; remove or correct it")
+    assert "contacts" not in {note["statement"] for note in shown["notes"]}
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])

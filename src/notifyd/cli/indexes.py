@@ -48,22 +48,23 @@ def indexes(config: Config = None, as_json: Json = False) -> None:
 
 
 async def _survey(settings: Settings) -> list[Remark]:
-    questions, unusable = await _dashboards(settings)
-    return [*await survey(settings.listen_dsn, settings.table, questions), *unusable]
+    questions, left_out = await _dashboards(settings)
+    return [*await survey(settings.listen_dsn, settings.table, questions), *left_out]
 
 
 async def _dashboards(settings: Settings) -> tuple[list[Question], list[Remark]]:
-    """Return the statements of all dashboards, and what is to be said of those that do not fit this database."""
+    """Return the statements of all dashboards, and what is to be said of those that have none to look at."""
+    definitions = dashboards.load(settings.dashboards_dir)
     questions: list[Question] = []
-    unusable: list[Remark] = []
+    left_out = [Remark(Kind.UNEXPLAINED, False, mistake) for mistake in definitions.mistakes]
     nothing = Table("", {})  # dashboards know nothing of the table of jobs
     async with open_snapshots(settings.listen_dsn, nothing, pooled=False, replica=False) as store:
-        for name, dashboard in dashboards.load(None).dashboards.items():
+        for name, dashboard in definitions.dashboards.items():
             try:
                 questions += await of_dashboard(store, dashboard)
             except Unusable as error:
-                unusable.append(Remark(Kind.UNEXPLAINED, False, str(error), statement=name))
-    return questions, unusable
+                left_out.append(Remark(Kind.UNEXPLAINED, False, str(error), statement=name))
+    return questions, left_out
 
 
 def _shown(remarks: list[Remark]) -> list[dict[str, object]]:
