@@ -17,6 +17,7 @@ from notifyd.store import snapshots
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.dashboards import NothingThere, Unacceptable, Unusable, prove, run
 from notifyd.store.pool import Store
+from notifyd.store.statements import UNNAMED
 from store.shapes import connected
 from support.databases import Databases
 from support.pgbouncer import pgbouncer
@@ -327,6 +328,58 @@ async def test_variants_and_types(reader: Store, connection: asyncpg.Connection,
     with pytest.raises(Unusable):
         await run(reader, dashboard, {"who": who}, None)
     assert {"n": 1} == (await run(reader, dashboard, {"who": "salon-1"}, None)).data
+    await connection.execute("alter table tagged alter tags type jsonb using to_jsonb(tags)")
+    with pytest.raises(Unusable, match="invalid input syntax for type json"):
+        await run(reader, dashboard, {"who": "salon-1"}, None)  # of class 22, and yet it is the statement
+    assert {"n": 1} == (await run(reader, dashboard, {"who": "salon-1"}, None)).data
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "6F961D6C-6b2b-4f0e-9f0a-3d1f5b7c9e11",
+        "{6f961d6c-6b2b-4f0e-9f0a-3d1f5b7c9e11}",
+        "6f961d6c6b2b4f0e9f0a3d1f5b7c9e11",
+        "6f96-1d6c-6b2b-4f0e-9f0a-3d1f-5b7c-9e11",
+        "urn:uuid:6f961d6c-6b2b-4f0e-9f0a-3d1f5b7c9e11",
+        "6f-961d6c6b2b4f0e9f0a3d1f5b7c9e11",
+        "6f961d6c6b2b4f0e9f0a3d1f5b7c9e11-",
+        "{6f961d6c-6b2b-4f0e-9f0a-3d1f5b7c9e11",
+        "6f961d6c-6b2b-4f0e-9f0a-3d1f5b7c9e11}",
+        "6f961d6c_6b2b_4f0e_9f0a_3d1f5b7c9e11",
+        "6f961d6c6b2b4f0e9f0a3d1f5b7c9e1\N{FULLWIDTH DIGIT ONE}",
+        "6f961d6c-6b2b-4f0e-9f0a-3d1f5b7c9e11\n",
+    ],
+)
+async def test_what_a_uuid_is(reader: Store, connection: asyncpg.Connection, define: Define, who: str) -> None:
+    """What PostgreSQL reads as a `uuid` is found, as a `text` beside it too; anything else is the viewer's mistake."""
+    await connection.execute("create table guests (id uuid); create table notes (guest text)")
+    await connection.execute("insert into notes values ($1)", who)
+    dashboard = define(
+        TOML.replace("salon_id", "who"),
+        zone="select 'UTC' as timezone",
+        guests=("value", "select count(*) from guests where id = :who"),
+        notes=("value", "select count(*) from notes where guest = :who"),
+    )
+    try:
+        await connection.execute(f"insert into guests values ('{who}')")
+    except asyncpg.InvalidTextRepresentationError:
+        with pytest.raises(Unacceptable, match="is no UUID"):
+            await run(reader, dashboard, {"who": who}, None)
+    else:
+        assert {"guests": 1, "notes": 1} == (await run(reader, dashboard, {"who": who}, None)).data
+
+
+async def test_a_value_proves_nothing(reader: Store, define: Define) -> None:
+    """What fails over a value or a row is told, and does not make the definition be proven again."""
+    dashboard = define(n=("value", "select 1 / (length(:salon_id) - 6)"))
+    with pytest.raises(Unusable, match="DivisionByZeroError"):
+        await shown(reader, dashboard)
+    before = reader.watch.vitals.statements[UNNAMED].count  # proofs have no name
+    with pytest.raises(Unusable, match="DivisionByZeroError"):
+        await shown(reader, dashboard)
+    assert {"n": -1} == await shown(reader, dashboard, salon_id="local")
+    assert before == reader.watch.vitals.statements[UNNAMED].count
 
 
 def _with_variants(folder: Path) -> Dashboard:

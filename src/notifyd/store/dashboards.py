@@ -6,12 +6,12 @@ What cannot be used is told by `Unusable`, and is nobody else's trouble.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -34,7 +34,7 @@ class NothingThere(Exception):  # noqa: N818 - an answer
 
 
 class Unusable(Exception):  # noqa: N818 - the state of a definition
-    """The database does not take a statement of the definition: a table or a column is missing, say.
+    """The database does not carry out a statement of the definition: a table is missing, say, or it divides by nothing.
 
     The text names dashboard and file, and holds no value that a viewer gave.
     """
@@ -89,6 +89,12 @@ class _Known:
 
 _known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
 
+_UUID = re.compile(r"(\{)?(?:[0-9A-Fa-f]{4}-?){7}[0-9A-Fa-f]{4}(?(1)\})")
+"""What PostgreSQL reads as a `uuid`; Python's `UUID` reads more.
+
+It is passed on as it was given, since a statement beside it may compare it with a `text`.
+"""
+
 
 async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now: datetime | None) -> Answer:
     """Run all statements of a dashboard in one snapshot.
@@ -114,7 +120,8 @@ async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now:
         name = f"dashboards.{dashboard.name}"
         rows = await store.fetch_unbound(proven.sql, now, *values.values(), name=name, timeout=READ_LIMIT)
     except asyncpg.PostgresError as error:
-        _of(store).proven.pop(dashboard.name, None)  # the tables may have changed: another variant may do
+        if _is_refused(error):  # the tables have changed: another variant may do
+            _of(store).proven.pop(dashboard.name, None)
         raise Unusable(f"dashboard {dashboard.name}: {_said(error)}") from error
     except DatabaseUnavailable as error:
         if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
@@ -174,17 +181,22 @@ def _of(store: Store) -> _Known:
 
 def _check_uuids(uuids: frozenset[str], values: Mapping[str, Value | None]) -> None:
     for name in uuids:
-        if values[name] is not None:
-            try:
-                UUID(str(values[name]))
-            except ValueError:
-                raise Unacceptable(name, "is no UUID, and the column is one", "give it as the tables have it") from None
+        if values[name] is not None and not _UUID.fullmatch(str(values[name])):
+            raise Unacceptable(name, "is no UUID, and the column is one", "give it as the tables have it")
+
+
+def _is_refused(error: asyncpg.PostgresError) -> bool:
+    """Tell whether PostgreSQL does not take the statement as it is written, whatever the values and the rows are.
+
+    It does not know a name (class 42: PostgreSQL manual, appendix A), or it points to a place in the text, which it
+    does only while it reads it: where a column has become `jsonb`, an array's literal is no JSON, which is of class 22.
+    """
+    return (error.sqlstate or "").startswith("42") or error.position is not None
 
 
 def _said(error: asyncpg.PostgresError) -> str:
     """Return what PostgreSQL said: where it may hold a value that a viewer gave, its kind alone."""
-    about_names = (error.sqlstate or "").startswith("42")  # PostgreSQL manual, appendix A
-    return str(error) if about_names else type(error).__name__
+    return str(error) if _is_refused(error) else type(error).__name__
 
 
 def _shaped(part: Part, text: str | None) -> Any:
