@@ -68,7 +68,7 @@ class Vitals:
         database_errors_total: Statements that failed for want of a database.
         cache_requests_total: Answers asked of the cache, by their kind and what was found: `hit`, `stale` (past its
             time, while a new one is made), `miss`, `joined` (one that was being made already).
-        cache_loads_total: Answers made, by their kind and `made` or `failed`.
+        cache_loads_total: Answers made, by their kind and `made` or `failed`; or `refused` for want of a place.
         cache_evictions_total: Answers thrown away for want of room.
         cache_notices_total: What took answers out of date: `wake` (our own counts), `notify` (somebody's).
         cache_answers: Answers kept.

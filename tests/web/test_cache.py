@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 
 import anyio
 import pytest
+from anyio.abc import TaskGroup
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notifyd.vitals import Vitals
 from notifyd.web import cache as caching
 from notifyd.web import load as loading
-from notifyd.web.cache import MOST_LOADS, OURS, Cache, TooManyLoads
+from notifyd.web import places
+from notifyd.web.cache import OURS, Cache, TooManyLoads
 from notifyd.web.copies import Copy, Keep, Source
+from notifyd.web.places import PLACES
 from support.waiting import until
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -48,9 +51,9 @@ class Kitchen:
             raise self.trouble
         return Copy.of(said, {"said": said}, NOON)
 
-    def source(self, keep: Keep = LONG, *, ours: bool = False) -> Source[str]:
+    def source(self, keep: Keep = LONG, *, ours: bool = False, name: str = "kitchen") -> Source[str]:
         """Return what is asked for."""
-        return Source("kitchen", keep, self.load, ours)
+        return Source(name, keep, self.load, ours)
 
 
 @asynccontextmanager
@@ -291,27 +294,102 @@ async def test_the_end_of_the_house() -> None:
             await told.wait()
 
 
-async def test_there_are_places_for_so_many_loads() -> None:
-    """A herd that asks for different answers is told to come back; who asks for one that is being made is not."""
+async def crowd(cache: Cache, kitchen: Kitchen, viewers: TaskGroup, size: int) -> list[str]:
+    """Let so many ask for an answer each, until all are under way; returns what they are told, when they are."""
+    answers: list[str] = []
+
+    async def view(number: int) -> None:
+        answers.append(await said(cache, kitchen.source(), {"salon_id": str(number)}))
+
+    for number in range(size):
+        viewers.start_soon(view, number)
+    await anyio.wait_all_tasks_blocked()
+    return answers
+
+
+async def test_a_crowd_waits_for_its_turn() -> None:
+    """Of many different answers so many are made at once as there are places; the others are made after them."""
     kitchen = Kitchen(door=anyio.Event())
-    async with opened() as (cache, _), anyio.create_task_group() as viewers:
-        for number in range(MOST_LOADS):
-            viewers.start_soon(said, cache, kitchen.source(), {"salon_id": str(number)})
-        await until(lambda: kitchen.begun.total() == MOST_LOADS)
+    async with opened() as (cache, vitals), anyio.create_task_group() as viewers:
+        answers = await crowd(cache, kitchen, viewers, 200)
+        assert PLACES == kitchen.begun.total()
+        assert kitchen.door is not None
+        kitchen.door.set()
+        await until(lambda: len(answers) == 200)
+        assert {("kitchen", "made"): 200} == vitals.cache_loads_total
+
+
+async def test_there_is_room_for_so_many_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the line is long a further answer is refused at once, and counted; one that is being made is not."""
+    monkeypatch.setattr(places, "MOST_LOADS", 10)
+    kitchen = Kitchen(door=anyio.Event())
+    async with opened() as (cache, vitals), anyio.create_task_group() as viewers:
+        await crowd(cache, kitchen, viewers, 10)
         with pytest.raises(TooManyLoads):
             await said(cache, kitchen.source(), {"salon_id": "one more"})
         viewers.start_soon(said, cache, kitchen.source(), {"salon_id": "0"})
         await anyio.wait_all_tasks_blocked()
         assert kitchen.door is not None
         kitchen.door.set()
-        assert "one more 1" == await until(lambda: _tried(cache, kitchen))
+        await until(lambda: vitals.cache_loads_total["kitchen", "made"] == 10)
+        assert "one more 1" == await said(cache, kitchen.source(), {"salon_id": "one more"})
+        assert 1 == vitals.cache_loads_total["kitchen", "refused"]
 
 
-async def _tried(cache: Cache, kitchen: Kitchen) -> str | None:
-    try:
-        return await said(cache, kitchen.source(), {"salon_id": "one more"})
-    except TooManyLoads:
-        return None
+async def test_nobody_stands_in_line_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose turn does not come in time is refused and counted; what was kept for him stays, and he may try again."""
+    monkeypatch.setattr(places, "PATIENCE", 0.05)
+    kitchen = Kitchen()
+    fleeting = kitchen.source(Keep(ttl=0.0, stale=3_600.0))
+    async with opened() as (cache, vitals), anyio.create_task_group() as viewers:
+        await said(cache, fleeting)
+        kitchen.door = anyio.Event()
+        await crowd(cache, kitchen, viewers, PLACES)
+        with pytest.raises(TooManyLoads):
+            await cache.get(fleeting, SALON, stale=False)
+        assert 1 == vitals.cache_loads_total["kitchen", "refused"]
+        monkeypatch.undo()
+        assert "salon-1 1" == await said(cache, fleeting)
+        kitchen.door.set()
+        assert "salon-1 2" == (await cache.get(fleeting, SALON, stale=False)).copy.value
+
+
+@pytest.mark.parametrize(("name", "given"), [("kitchen", {}), ("cellar/wine", SALON)])
+async def test_who_does_not_stand_in_that_line(name: str, given: dict[str, str]) -> None:
+    """What depends on nothing, and what is read over another pool, is made while a crowd waits for what is slow."""
+    slow, quick = Kitchen(door=anyio.Event()), Kitchen()
+    async with opened() as (cache, _), anyio.create_task_group() as viewers:
+        await crowd(cache, slow, viewers, 50)
+        with anyio.fail_after(2):
+            await said(cache, quick.source(name=name), given)
+        assert PLACES == slow.begun.total()
+        viewers.cancel_scope.cancel()
+
+
+async def test_sources_of_one_pool_share_its_places() -> None:
+    """Two dashboards together are given no more places than one."""
+    kitchen = Kitchen(door=anyio.Event())
+    async with opened() as (cache, _), anyio.create_task_group() as viewers:
+        for name in ("dashboards/salon", "dashboards/contacts"):
+            for number in range(PLACES):
+                viewers.start_soon(said, cache, kitchen.source(name=name), {"salon_id": str(number)})
+        await anyio.wait_all_tasks_blocked()
+        assert PLACES == kitchen.begun.total()
+        viewers.cancel_scope.cancel()
+
+
+async def test_who_keeps_the_pace_holds_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that were overtaken and wait for their moment do not keep others from being made."""
+    monkeypatch.setattr(caching, "PACE", 3_600.0)
+    kitchen = Kitchen()
+    async with opened() as (cache, _), anyio.create_task_group() as viewers:
+        for _ in range(2):
+            await crowd(cache, kitchen, viewers, PLACES)
+            cache.forget("")
+        with anyio.fail_after(2):
+            await said(cache, kitchen.source())
+        assert PLACES + 1 == kitchen.begun.total()
+        viewers.cancel_scope.cancel()
 
 
 async def test_the_room_is_bounded() -> None:

@@ -330,3 +330,19 @@ async def test_our_own_counts(database: str) -> None:
         await salons.revenue("salon_id=salon-1")
         assert 1 == vitals.cache_loads_total["dashboards/salon", "made"]
         assert {"notifications"} == {name for name, each in SHIPPED.items() if is_ours(each)}
+
+
+async def test_a_slow_replica_is_its_own_viewers_trouble(database: str) -> None:
+    """While a herd waits for dashboards, the counts are served, and Prometheus is told that the database is there."""
+    async with opened(database) as salons, anyio.create_task_group() as herd:
+        await salons.connection.execute("begin; lock table salon_rows in access exclusive mode")
+        for number in range(40):
+            herd.start_soon(salons.get, f"/dashboards/salon?salon_id=salon-{number}")
+        asked = salons.house.vitals.cache_requests_total
+        await until(lambda: asked["dashboards/salon", "miss"] >= 32)
+        assert 200 == (await salons.get("/stats?salon_id=salon-1"))[0]
+        async with salons.house.http.get("/metrics") as answer:
+            text = await answer.text()
+        assert "notifyd_database_up 1.0" in text
+        assert 'notifyd_jobs{status="pending"} 0.0' in text
+        await salons.connection.execute("rollback")

@@ -1,12 +1,16 @@
 """The HTTP surface over a real socket, with a real database behind it that may go away."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
+import tracemalloc
 from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import anyio
@@ -118,7 +122,7 @@ async def test_metrics_share_what_was_counted(database: str) -> None:
 
 
 async def test_a_herd_of_viewers_is_not_refused(database: str) -> None:
-    """Whoever waits for an answer that is being made takes no place from others; a herd for many answers is refused."""
+    """Whoever waits for an answer that is being made takes no place from others."""
     async with served(database) as house:
         locker = await asyncpg.connect(database)
         try:
@@ -140,6 +144,53 @@ async def test_a_herd_of_viewers_is_not_refused(database: str) -> None:
         finally:
             await locker.close()
         assert [200] * 3 * MOST_IN_FLIGHT == statuses
+
+
+async def test_a_herd_for_many_salons_is_served(database: str) -> None:
+    """More salons at once than there are places wait for each other; meanwhile Prometheus gets its counts."""
+    salons = 2 * MOST_IN_FLIGHT
+    async with served(database) as house:
+        locker = await asyncpg.connect(database)
+        try:
+            await locker.execute("begin; lock table notification_jobs in access exclusive mode")
+            statuses: list[int] = []
+
+            async def ask(salon: int) -> None:
+                async with house.http.get(f"/stats?salon_id={salon}") as answer:
+                    statuses.append(answer.status)
+
+            async with anyio.create_task_group() as herd:
+                for salon in range(salons):
+                    herd.start_soon(ask, salon)
+                asked = house.vitals.cache_requests_total
+                waiting: Awaitable[bool] = until(lambda: len(statuses) + asked["stats", "miss"] >= salons)
+                await waiting
+                await locker.execute("rollback")
+                async with house.http.get("/metrics") as answer:
+                    assert "notifyd_database_up 1.0" in await answer.text()
+        finally:
+            await locker.close()
+        assert [200] * salons == statuses
+
+
+async def test_the_weight_is_that_of_what_is_kept(database: str) -> None:
+    """What answers take of memory is about what the gauge says of them, however long their series are."""
+    week_ago = quote((datetime.now(UTC) - timedelta(days=6)).isoformat())  # noqa: TID251
+    async with served(database) as house:
+
+        async def ask(salons: range) -> tuple[int, int]:
+            for salon in salons:
+                assert 200 == (await get(house, f"/stats?salon_id={salon}&since={week_ago}"))[0]
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0], house.vitals.cache_bytes
+
+        tracemalloc.start()
+        try:
+            before, first = await ask(range(10))
+            after, all_of_them = await ask(range(10, 30))
+        finally:
+            tracemalloc.stop()
+    assert after - before <= 1.5 * (all_of_them - first)  # a request leaves more behind than its answer
 
 
 async def test_a_bad_salon_is_refused(database: str) -> None:

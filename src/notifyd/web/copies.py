@@ -30,7 +30,7 @@ class Copy(Generic[T]):
     """An answer as it is kept.
 
     Attributes:
-        value: What it was made from.
+        value: What it was made from, where somebody asks for that; it is not weighed.
         body: JSON.
         etag: Names what it says, whenever that was said.
         as_of: The database's clock at its snapshot.
@@ -46,7 +46,7 @@ class Copy(Generic[T]):
         """Write a copy down.
 
         Args:
-            value: What it was made from.
+            value: What it was made from, or None where nobody will ask for that.
             document: What viewers get, `as_of` in it; the etag is of all the rest.
             as_of: When it was so.
         """
@@ -66,7 +66,7 @@ class Source(Generic[T]):
     """A kind of answer.
 
     Attributes:
-        name: Its name, in keys and metrics.
+        name: Its name, in keys and metrics; up to a slash, the pool's whose connections it is read over.
         keep: How long its answers are kept.
         load: Makes one from its parameters.
         ours: Whether it depends on notifyd's own counts.
@@ -76,6 +76,11 @@ class Source(Generic[T]):
     keep: Keep
     load: Callable[[Mapping[str, str]], Awaitable[Copy[T]]]
     ours: bool = False
+
+    @property
+    def pool(self) -> str:
+        """The name of the pool, which it shares with others of its kind."""
+        return self.name.partition("/")[0]
 
 
 def _json(body: Mapping[str, Any]) -> bytes:

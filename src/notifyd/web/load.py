@@ -54,6 +54,13 @@ class Load:
         return FAILURE_PAUSE if self.copy is None else self.source.keep.ttl
 
     @property
+    def result(self) -> str:
+        """What came of it, as it is counted: `made`, `failed`, or `refused` a place."""
+        if self.copy is not None:
+            return "made"
+        return "refused" if self.revision is None else "failed"
+
+    @property
     def size(self) -> int:
         """What it weighs, in bytes, by estimate."""
         return OVERHEAD + (0 if self.copy is None else len(self.copy.body))

@@ -98,7 +98,7 @@ class Routes:
     async def metrics(self, _request: web.Request) -> web.Response:
         """The same for Prometheus, and the process' own vitals; without a database these alone."""
         snapshot = None
-        with suppress(DatabaseUnavailable, TimeoutError, TooManyLoads):  # notifyd_database_up says so
+        with suppress(DatabaseUnavailable, TimeoutError):  # notifyd_database_up says so
             snapshot = (await self._counts(None, None, stale=False)).copy.value
         text = metrics.exposition(snapshot, self.vitals, anyio.current_time())
         return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
@@ -107,18 +107,20 @@ class Routes:
         """Describe all this."""
         return web.Response(text=_file("openapi.json"), content_type="application/json")
 
-    async def _counts(self, salon_id: str | None, since: datetime | None, *, stale: bool = True) -> Served[Stats]:
+    async def _counts(
+        self, salon_id: str | None, since: datetime | None, *, stale: bool = True
+    ) -> Served[Stats | None]:
         source = Source("stats", COUNTS, self._count, ours=True)
         hour = None if since is None else since.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
         given = {"salon_id": salon_id, "since": hour}  # a series of the same hours is the same series
         return await self.cache.get(source, {name: text for name, text in given.items() if text}, stale=stale)
 
-    async def _count(self, given: Mapping[str, str]) -> Copy[Stats]:
+    async def _count(self, given: Mapping[str, str]) -> Copy[Stats | None]:
         await self._alive()  # a database that is gone is told soon, one that has much to count is given time
         since = datetime.fromisoformat(given["since"]) if "since" in given else None
         with anyio.fail_after(READ_LIMIT):
             stats = await read(self.store, given.get("salon_id"), since)
-        return Copy.of(stats, stats.as_json(), stats.as_of)
+        return Copy.of(None if given else stats, stats.as_json(), stats.as_of)  # /metrics asks for the whole alone
 
     async def _alive(self) -> None:
         with anyio.fail_after(PING_LIMIT):
