@@ -1,5 +1,6 @@
-"""The operator page in a real browser: live, still while hidden, and honest when nobody answers."""
+"""The operator page in a real browser: live, still while hidden, honest when nobody answers, and legible anywhere."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -8,6 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from notifyd.demo.postgres import Cluster
+from notifyd.store.rollups import ALL_SALONS
 from notifyd.web import stream
 from support.browser import CHROMIUM, open_browser, show
 from support.databases import Databases
@@ -16,6 +18,20 @@ from support.waiting import until
 from web.serving import served
 
 SOON = 10_000  # milliseconds
+
+_MANY = f"""
+insert into notifyd.rollups select '{ALL_SALONS}', '-infinity', '', channel, outcome, 12345678, 0
+from unnest(array['job', 'email', 'sms']) channel, unnest(array['completed', 'failed', 'sent', 'unknown']) outcome
+"""
+
+_LINES = """() => {
+    const tops = [...document.querySelectorAll("#jobs > div")].map((card) => card.offsetTop);
+    return [...new Set(tops)].map((top) => tops.filter((other) => other === top).length);
+}"""
+
+_CUT = """() => [...document.querySelectorAll("html, section, #jobs > div, th, td")]
+    .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.matches("th, td") && box.offsetHeight > 60)
+    .map((box) => box.outerHTML)"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -43,6 +59,15 @@ async def book(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await insert_job(connection)
+    finally:
+        await connection.close()
+
+
+async def execute(dsn: str, statement: str) -> None:
+    """Execute a statement."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
     finally:
         await connection.close()
 
@@ -109,3 +134,29 @@ async def test_a_lost_database_is_told(restartable: Cluster) -> None:
         await expect(page.locator("section.stale")).to_have_count(2)
         restartable.start()
         await expect(trouble).to_be_hidden(timeout=SOON)
+
+
+@pytest.mark.parametrize(("width", "lines"), [(390, [3, 2, 2]), (768, [3, 4]), (1280, [7])])
+async def test_it_fits(database: str, width: int, lines: list[int]) -> None:
+    """Seven cards stand in even lines and no figure is cut, with millions too: on a phone, a tablet, a desktop."""
+    await execute(database, _MANY)
+    async with served(database) as house, opened(house.port) as (page, _):
+        await page.set_viewport_size({"width": width, "height": 844})
+        await expect(page.locator("#jobs .completed dd")).to_have_text("12,345,678")
+        assert lines == await page.evaluate(_LINES)
+        assert [] == await page.evaluate(_CUT)
+
+
+async def test_the_words_are_those_of_stats(database: str) -> None:
+    """Figures have the names that /stats gives them; those that only ever grow say so."""
+    async with served(database) as house, opened(house.port) as (page, _):
+        async with house.http.get("/stats") as answer:
+            stats = await answer.json()
+        jobs = await page.locator("#jobs dt").all_inner_texts()
+        messages = await page.locator("#messages th").all_inner_texts()
+        assert [list(stats["jobs"]), list(stats["channels"]["sms"])] == [
+            [name.removesuffix(" ever") for name in names] for names in (jobs, messages)
+        ]
+        ever = {name.removesuffix(" ever") for name in [*jobs, *messages] if name.endswith(" ever")}
+        assert {"completed", "failed", "cancelled", "sent", "suppressed"} == ever
+        await expect(page.locator("#when")).to_have_text(re.compile(r"^as of \d\d:\d\d:\d\d \S+$"))

@@ -4,19 +4,25 @@ import { follow } from "./live.js";
 
 const NAMES = { email: "E-mail", sms: "SMS" };
 const FIGURES = ["sent", "failed", "suppressed", "unknown", "paused"];
+const EVER = new Set(["completed", "failed", "cancelled", "sent", "suppressed"]); // the others are counted now
 
 const spot = (id) => document.getElementById(id);
 const count = (figure) => figure.toLocaleString();
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short",
+});
 
 function show(stats) {
   spot("jobs").replaceChildren(...Object.entries(stats.jobs).map(([state, figure]) => tile(state, figure)));
-  spot("channels").replaceChildren(...Object.entries(stats.channels).map(([name, figures]) => row(name, figures)));
+  const channels = Object.entries(stats.channels);
+  spot("channels").replaceChildren(element("tr", "", element("td", ""), ...channels.map(([name]) => head("col", name))));
+  spot("messages").replaceChildren(...FIGURES.map((figure) => row(figure, channels)));
   unchanged(stats.as_of);
   spot("notes").textContent = notes(stats).join(" ");
 }
 
 function unchanged(asOf) {
-  spot("when").textContent = `as of ${new Date(asOf).toLocaleTimeString()}`;
+  spot("when").textContent = `as of ${clock.format(new Date(asOf))}`;
   trouble("");
 }
 
@@ -35,15 +41,23 @@ function waited(seconds) {
 }
 
 function tile(state, figure) {
-  const box = element("div", "", element("dt", state), element("dd", count(figure)));
+  const box = element("div", "", called("dt", state), element("dd", count(figure)));
   box.className = figure ? state : "none";
   return box;
 }
 
-function row(name, figures) {
-  const head = element("th", NAMES[name] ?? name);
-  head.scope = "row";
-  return element("tr", "", head, ...FIGURES.map((figure) => element("td", count(figures[figure]))));
+function row(figure, channels) {
+  return element("tr", "", head("row", figure), ...channels.map(([, figures]) => element("td", count(figures[figure]))));
+}
+
+function head(scope, name) {
+  const made = called("th", name);
+  made.scope = scope;
+  return made;
+}
+
+function called(kind, name) {
+  return element(kind, NAMES[name] ?? name, ...(EVER.has(name) ? [element("small", " ever")] : []));
 }
 
 function element(kind, text, ...children) {
