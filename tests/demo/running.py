@@ -21,11 +21,12 @@ class Demo:
 
     Attributes:
         url: Where its page is; empty until `ready`.
+        daemon: Where the daemon's own page is; the same.
     """
 
     def __init__(self, directory: Path, *options: str) -> None:
         """Describe it: its data go into `directory`, its page takes any free port."""
-        self.url = ""
+        self.url = self.daemon = ""
         self._output = directory / "output.txt"
         self._command = ["demo", "--port", "0", "--data", str(directory / "data"), *options]
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,13 +64,17 @@ class Demo:
             orphan.kill()
 
     def ready(self, within: float = 60) -> Self:
-        """Wait for the three lines."""
+        """Wait for the lines that it announces, of which the INSERT is the last."""
         self._until(lambda: "Insert" in self.output and self.output.endswith("\n"), within)
-        found = re.search(r"Look at\s+(\S+)", self.output)
-        assert found is not None
-        self.url = found[1]
+        self.url, self.daemon = self.told("Look at"), self.told("Daemon")
         self._family = psutil.Process(self.process.pid).children(recursive=True)
         return self
+
+    def told(self, label: str) -> str:
+        """Return what stands behind a label in its announcement."""
+        found = re.search(rf"^{label}\s+(.*)$", self.output, re.MULTILINE)
+        assert found is not None, self.output
+        return found[1]
 
     def ended(self, within: float = 60) -> int:
         """Wait for its end and return the exit code."""

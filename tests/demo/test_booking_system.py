@@ -88,9 +88,10 @@ async def test_the_line_to_paste_inserts_a_row(
 ) -> None:
     """The printed command, pasted into a shell, inserts a row of four columns whose payload is whole."""
     psql = [databases.cluster.psql()[0], empty_database]
-    told = announce.lines("18", "http://127.0.0.1:1/", psql, await booking_system.clock(bookings))
-    assert ["Running", "Look", "Insert"] == [line.split()[0] for line in told]
-    command = told[2].removeprefix("Insert").strip()
+    now = await booking_system.clock(bookings)
+    told = announce.lines("18", "http://127.0.0.1:1/", "http://127.0.0.1:2/", ask=["true"], psql=psql, now=now)
+    assert ["Running", "Look", "Daemon", "Ask", "Insert"] == [line.split()[0] for line in told]
+    command = told[-1].removeprefix("Insert").strip()
     with anyio.fail_after(30):
         done = await anyio.run_process(["/bin/sh", "-c", command], check=False)
     assert (b"INSERT 0 1\n", b"") == (done.stdout, done.stderr)

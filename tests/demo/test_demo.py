@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,17 @@ def test_it_ends_by_itself_and_again_on_the_same_data(home: Path) -> None:
         assert [] == [personal for personal in ("@", "+1416", "+4917", "+4420", "+6149") if personal in log]
     total = sum(int(figure) for figure in re.findall(r"\d+", demo.output.split("│ all")[1].split("\n")[0]))
     assert 0 < total < 12
+
+
+def test_the_daemon_can_be_asked_as_announced(home: Path) -> None:
+    """The printed command, pasted into a shell elsewhere that has a database of its own, shows the counts."""
+    with Demo(home) as demo:
+        command, stranger = demo.ready().told("Ask it"), {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd="/", env=stranger, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "completed" in done.stdout
 
 
 def test_sigterm_ends_all_of_it(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -109,8 +110,7 @@ async def test_a_hidden_tab_is_still(page: Page, demo: Demo) -> None:
 
 async def watched(page: Page, demo: Demo, viewers: int) -> bool:
     """Whether so many watch the daemon's stream, as its own metrics tell."""
-    (port,) = {one.laddr.port for one in demo.member("run").net_connections("tcp4") if one.status == "LISTEN"}
-    answer = await page.request.get(f"http://127.0.0.1:{port}/metrics")
+    answer = await page.request.get(f"{demo.daemon}metrics")
     return f"notifyd_streams {viewers}.0" in await answer.text()
 
 
@@ -121,6 +121,24 @@ async def test_it_fits(browser: Browser, demo: Demo, width: int) -> None:
     await page.goto(demo.url)
     await page.locator("#mails li").first.wait_for(timeout=SOON)
     assert width == await page.evaluate("() => document.documentElement.scrollWidth")
+
+
+async def test_it_leads_to_the_daemons_own_page(page: Page, demo: Demo) -> None:
+    """The link opens the page that the daemon itself serves, at the address that was announced."""
+    await page.get_by_role("link", name="the daemon's own page").click()
+    await expect(page).to_have_url(demo.daemon)
+    await expect(page.locator("#jobs > div")).to_have_count(7, timeout=SOON)
+
+
+async def test_a_demo_that_is_gone_is_told(browser: Browser, home: Path) -> None:
+    """When the demo was stopped the page says so, and greys what it showed."""
+    with Demo(home) as demo:
+        page = await browser.new_page()
+        await page.goto(demo.ready().url)
+        await expect(page.locator("#channels > li")).to_have_count(2, timeout=SOON)
+        assert await page.locator("main.stale, #lost:visible").count() == 0
+    await expect(page.locator("#lost")).to_be_visible(timeout=SOON)
+    assert "0.55" == await page.locator("main.stale").evaluate("(main) => getComputedStyle(main).opacity")
 
 
 async def test_strangers_may_not_book(page: Page, demo: Demo) -> None:

@@ -1,4 +1,4 @@
-"""The three lines a newcomer reads: what runs, where to look, how to insert a row oneself. Pure."""
+"""The lines a newcomer reads: what runs, where to look, how to ask the daemon, how to insert a row oneself. Pure."""
 
 import json
 import shlex
@@ -11,12 +11,14 @@ from notifyd.demo.people import SALONS
 _INSERT = "insert into notification_jobs (salon_id, client_id, type, payload) values"
 
 
-def lines(version: str, url: str, psql: Sequence[str], now: datetime) -> list[str]:
-    """Return the three lines.
+def lines(version: str, url: str, daemon: str, *, ask: Sequence[str], psql: Sequence[str], now: datetime) -> list[str]:
+    """Return the lines.
 
     Args:
         version: PostgreSQL's.
         url: Where the page is.
+        daemon: Where the daemon's own page is.
+        ask: The command that asks how things stand.
         psql: The command that opens the database.
         now: The database's clock, with a zone.
     """
@@ -27,6 +29,8 @@ def lines(version: str, url: str, psql: Sequence[str], now: datetime) -> list[st
     return [
         f"Running  {what}",
         f"Look at  {url}",
+        f"Daemon   {daemon}",
+        f"Ask it   {shlex.join(ask)}",
         f"Insert   {shlex.join([*psql, '-c', insert(now)])}",
     ]
 

@@ -137,18 +137,26 @@ async def _show(options: Options, scene: Scene, since: datetime) -> None:
         visit = invent(dice, Story.BY_HAND, await database.now(), "booking_confirmation")
         return await booking_system.book(database.pool, visit)
 
-    async with serve(watcher, book_by_hand, scene.door) as url, anyio.create_task_group() as group:
+    daemon = f"{scene.daemon.url}/"
+    async with serve(watcher, book_by_hand, daemon, scene.door) as url, anyio.create_task_group() as group:
         group.start_soon(watcher.run)
         group.start_soon(scene.daemon.died)
         if options.verbose:
             group.start_soon(_follow, scene.home.log)
         scene.home.announce(url)
-        for line in announce.lines(database.version, url, database.psql, since):
+        told = announce.lines(database.version, url, daemon, ask=_ask(scene), psql=database.psql, now=since)
+        for line in told:
             scene.console.print(line, markup=False, highlight=False)
         with anyio.move_on_after(options.seconds):
             await simulate(database.pool, scene.sinks.mishaps, dice)
         await conclusion.settle(database.pool, since)
         group.cancel_scope.cancel()
+
+
+def _ask(scene: Scene) -> list[str]:
+    """Return the command that asks how things stand, from any directory and whatever else is configured here."""
+    address = f"NOTIFYD_DATABASE_URL={scene.database.daemon_dsn}"
+    return ["env", address, sys.executable, "-m", "notifyd", "stats", "--config", str(scene.home.config)]
 
 
 async def _follow(log: Path) -> None:

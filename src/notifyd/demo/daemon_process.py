@@ -117,11 +117,10 @@ async def run_daemon(home: Home, settings: Mapping[str, str]) -> AsyncIterator[D
         settings: Its keys as interface names them, without the prefix.
     """
     port = _free_port()
-    config = home.root / "notifyd.toml"
-    config.write_text("# The demo sets everything in the environment; this file keeps the machine's own out of it.\n")
+    home.config.write_text("# The demo sets all in the environment; this file keeps the machine's own out of it.\n")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
     ours = {f"NOTIFYD_{key}": value for key, value in {**settings, "HTTP_PORT": str(port)}.items()}
-    command = [sys.executable, "-m", "notifyd", "run", "--config", str(config)]
+    command = [sys.executable, "-m", "notifyd", "run", "--config", str(home.config)]
     with home.log.open("wb") as log, home.daemon_lock() as lock:
         process = await anyio.open_process(
             command,

@@ -28,12 +28,14 @@ class Home:
     Attributes:
         root: The directory.
         log: The daemon's log.
+        config: Its configuration file.
         database: Where the PostgreSQL server lives.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.log = root / "daemon.log"
+        self.config = root / "notifyd.toml"
         self.database = root / "postgres"
         self._daemon_pid = root / "daemon.pid"
         self._url = root / "url"

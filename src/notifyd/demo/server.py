@@ -39,9 +39,10 @@ Book = Callable[[], Awaitable[str]]
 class Routes:
     """Path to function."""
 
-    def __init__(self, watcher: Watcher, book: Book) -> None:
+    def __init__(self, watcher: Watcher, book: Book, daemon: str) -> None:
         self._watcher = watcher
         self._book = book
+        self._daemon = daemon
         self._closing = anyio.Event()
 
     def app(self) -> web.Application:
@@ -49,6 +50,7 @@ class Routes:
         app = web.Application(client_max_size=1024)
         for name in _NAMES:
             app.router.add_get("/" if name == "index.html" else f"/{name}", self._file)
+        app.router.add_get("/daemon", self._lead_on)
         app.router.add_get("/events", self._events)
         app.router.add_get(r"/mail/{number:\d{1,9}}", self._mail)
         app.router.add_post("/bookings", self._booking)
@@ -61,6 +63,9 @@ class Routes:
         text = files("notifyd.demo").joinpath("page", name).read_text("utf-8")
         headers = _COMMON | {"Content-Security-Policy": _PAGE_POLICY}
         return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
+
+    async def _lead_on(self, _request: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound(self._daemon)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=_COMMON | {"Content-Type": "text/event-stream; charset=utf-8"})
@@ -111,18 +116,20 @@ def listening(port: int | None) -> socket.socket:
 
 
 @asynccontextmanager
-async def serve(watcher: Watcher, book: Book, door: socket.socket) -> AsyncIterator[str]:
+async def serve(watcher: Watcher, book: Book, daemon: str, door: socket.socket) -> AsyncIterator[str]:
     """Serve the page while the block runs.
 
     Args:
         watcher: What the page shows.
         book: What the button does.
+        daemon: Where the daemon's own page is.
         door: Where it listens; closed at the end.
 
     Yields:
         The page's address.
     """
-    runner = web.AppRunner(Routes(watcher, book).app(), access_log=None, shutdown_timeout=2, handle_signals=False)
+    app = Routes(watcher, book, daemon).app()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, handle_signals=False)
     await runner.setup()
     try:
         await web.SockSite(runner, door).start()

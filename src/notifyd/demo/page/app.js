@@ -5,6 +5,7 @@ import { receive as receiveMail, follow } from "./mail.js";
 import { receive as receiveText } from "./phone.js";
 
 const lost = document.querySelector("#lost");
+const main = document.querySelector("main");
 const button = document.querySelector("#book");
 let source = null;
 let since = "";
@@ -14,8 +15,8 @@ const REMEMBERED = 200;
 
 function listen() {
   source = new EventSource(`events?since=${since}`);
-  source.onopen = () => { lost.hidden = true; };
-  source.onerror = () => { lost.hidden = false; };
+  source.onopen = () => lose(false);
+  source.onerror = () => lose(true);
   source.onmessage = (event) => {
     if (since && event.lastEventId.split("-")[0] !== since.split("-")[0]) {
       location.reload(); // another run of the demo: nothing here is true any more
@@ -24,6 +25,11 @@ function listen() {
     since = event.lastEventId;
     draw(JSON.parse(event.data));
   };
+}
+
+function lose(isLost) {
+  lost.hidden = !isLost;
+  main.classList.toggle("stale", isLost); // what it shows was true, and may be no more
 }
 
 function draw(news) {
@@ -55,7 +61,7 @@ async function book() {
     drawBooked(delays.get(mine) ?? {});
     follow(mine);
   } catch {
-    lost.hidden = false;
+    lose(true);
   } finally {
     button.disabled = false;
     button.focus({ preventScroll: true });
