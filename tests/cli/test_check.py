@@ -4,6 +4,7 @@ import json
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from notifyd.demo.mail_sink import MailSink
 from notifyd.demo.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN, TwilioStandIn
 from support.command_line import Answer, CommandLine
+from support.databases import Databases
 
 CLOSED = "postgresql://notifyd:hunter2@127.0.0.1:1/bookings"
 
@@ -225,6 +227,29 @@ def test_dashboards(checked: CommandLine, tmp_path: Path) -> None:
     dashboard(tmp_path, "delete from notification_jobs")
     told = failed(checked("check", "--json", NOTIFYD_DASHBOARDS_DIR=folder))["dashboards"]
     assert "n.sql: has DELETE FROM; a dashboard only reads" in told
+
+
+async def test_a_dashboard_that_may_not_be_read(checked: CommandLine, databases: Databases, database: str) -> None:
+    """A table that is there and that the daemon's role may not read fails with its GRANT, for one of ours as well."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(
+            "create table jobs (user_id text, status text);"
+            "create table contacts (user_id text, role text, production text);"
+            f"create role viewer login password '{databases.cluster.password}'"
+        )
+        await connection.execute(checked("migrate", "--role", "viewer").out)
+        role = databases.cluster.dsn(urlsplit(database).path.strip("/"), user="viewer")
+        told = failed(checked("check", "--json", NOTIFYD_DATABASE_URL=role))["dashboards"]
+        grant = "grant select on jobs to viewer"
+        assert f"dashboard contacts: jobs.sql: permission denied for table jobs; {grant}" == told
+        indexes = checked("indexes", "--json", NOTIFYD_DATABASE_URL=role)
+        assert [told] == [finding["text"] for finding in json.loads(indexes.out)["findings"]]
+        await connection.execute(f"{grant}; grant select on contacts to viewer")
+        assert {} == failed(checked("check", "--json", NOTIFYD_DATABASE_URL=role))
+    finally:
+        await connection.execute("drop owned by viewer; drop role viewer")
+        await connection.close()
 
 
 def test_a_replica_that_is_away(checked: CommandLine) -> None:

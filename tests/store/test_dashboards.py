@@ -15,7 +15,7 @@ from notifyd.dashboards import load
 from notifyd.model.dashboard import Dashboard
 from notifyd.store import snapshots
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import NothingThere, Unacceptable, Unusable, prove, run
+from notifyd.store.dashboards import NothingThere, Unacceptable, Unreadable, Unusable, prove, run
 from notifyd.store.pool import Store
 from notifyd.store.statements import UNNAMED
 from store.shapes import connected
@@ -435,6 +435,40 @@ async def test_what_does_not_fit(reader: Store, define: Define) -> None:
     assert "berlin" not in str(told.value)
     with pytest.raises(Unusable, match="CardinalityViolation"):
         await shown(reader, define(one=("row", "select 1 from salons")))
+
+
+@pytest.fixture
+async def stranger(databases: Databases, database: str, connection: asyncpg.Connection) -> AsyncIterator[Store]:
+    """Give a store to read with as a role that has no right in a database that has salons."""
+    await connection.execute(SALONS)
+    await connection.execute(f"create role \"the stranger\" login password '{databases.cluster.password}'")
+    name = database.partition("?")[0].rpartition("/")[2]
+    async with open_reader(databases.cluster.dsn(name, user="the%20stranger")) as opened:
+        yield opened
+    await connection.execute('drop owned by "the stranger"; drop role "the stranger"')
+
+
+async def test_a_missing_right(stranger: Store, connection: asyncpg.Connection) -> None:
+    """No fallback is taken over it, its cure is a GRANT that works, and one that is taken back is told the same way."""
+    dashboard, given = load(None).dashboards["notifications"], {"salon_id": "berlin"}
+    await connection.execute("revoke execute on all functions in schema notifyd from public")
+    cures = set()
+    for _ in range(4):
+        with pytest.raises(Unreadable, match=r"dashboard notifications: \w+\.sql: permission denied for") as told:
+            await run(stranger, dashboard, given, None)
+        cures.add(told.value.cure)
+        await connection.execute(told.value.cure)
+    assert {
+        'grant select on salons to "the stranger"',
+        'grant usage on schema notifyd to "the stranger"',
+        'grant execute on function notifyd.job_key(text) to "the stranger"',
+        'grant select on notifyd.counts to "the stranger"',
+    } == cures
+    assert "Europe/Berlin" == (await run(stranger, dashboard, given, None)).data["timezone"]
+    await connection.execute('revoke select on salons from "the stranger"')
+    with pytest.raises(Unreadable) as told:
+        await run(stranger, dashboard, given, None)
+    assert 'grant select on salons to "the stranger"' == told.value.cure
 
 
 async def test_a_replica(restartable_pair: tuple[str, str], define: Define) -> None:

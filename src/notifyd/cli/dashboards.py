@@ -6,7 +6,7 @@ from notifyd.cli.finding import Disproved, Doubted
 from notifyd.dashboards import load
 from notifyd.settings import Settings
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import Unusable, prove
+from notifyd.store.dashboards import Unreadable, Unusable, prove
 from notifyd.store.pool import Store
 from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
@@ -16,27 +16,31 @@ async def dashboards(settings: Settings) -> str:
     """Say which dashboards can be used.
 
     Those that came with notifyd are over tables that not every booking system has: without these they are left out,
-    and that is all.
+    and that is all. A table that is there and may not be read is another matter.
 
     Raises:
-        Disproved: A definition has a mistake, one of the operator's own does not fit, or the replica is away.
+        Disproved: A definition has a mistake, one of the operator's own does not fit, a right is missing, or the
+            replica is away.
         Doubted: Some of those that came with notifyd do not fit.
     """
     definitions = load(settings.dashboards_dir)
     unusable: dict[str, str] = {}
+    grave = list(definitions.mistakes)
     try:
         async with _opened(settings) as store:
             for name, dashboard in definitions.dashboards.items():
                 try:
                     await prove(store, dashboard)
+                except Unreadable as error:
+                    grave.append(f"{error}; {error.cure}")
                 except Unusable as error:
                     unusable[name] = str(error)
     except DatabaseUnavailable as error:
         key = "NOTIFYD_REPLICA_URL" if settings.replica_url else "NOTIFYD_DATABASE_URL"
         raise Disproved(f"nobody answers: {error}; see {key}") from None
     own = [text for name, text in unusable.items() if not definitions.dashboards[name].shipped]
-    if own or definitions.mistakes:
-        raise Disproved("; ".join([*definitions.mistakes, *own]))
+    if own or grave:
+        raise Disproved("; ".join([*grave, *own]))
     usable = f"usable: {', '.join(sorted(definitions.dashboards.keys() - unusable)) or 'none'}"
     if unusable:
         raise Doubted(f"{usable}; not over these tables: {'; '.join(unusable.values())}")

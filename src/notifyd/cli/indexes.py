@@ -10,7 +10,7 @@ from notifyd import dashboards
 from notifyd.cli.errors import Exit
 from notifyd.cli.options import Config, Json
 from notifyd.settings import Need, Settings, load
-from notifyd.store.dashboards import Unusable
+from notifyd.store.dashboards import Unreadable, Unusable
 from notifyd.store.explain import Question
 from notifyd.store.indexes import survey
 from notifyd.store.questions import of_dashboard
@@ -62,6 +62,8 @@ async def _dashboards(settings: Settings) -> tuple[list[Question], list[Remark]]
         for name, dashboard in definitions.dashboards.items():
             try:
                 questions += await of_dashboard(store, dashboard)
+            except Unreadable as error:
+                left_out.append(Remark(Kind.UNEXPLAINED, True, f"{error}; {error.cure}", statement=name))
             except Unusable as error:
                 left_out.append(Remark(Kind.UNEXPLAINED, False, str(error), statement=name))
     return questions, left_out

@@ -1,8 +1,9 @@
 """Runs a dashboard: all its statements as parts of one, so in one snapshot and one round trip. Never writes.
 
 A definition is somebody else's SQL, so it is proven against the database before its first use: of a statement with
-several variants the first that PostgreSQL takes is kept, and an `id` is compared as `text` or, failing that, as `uuid`.
-What cannot be used is told by `Unusable`, and is nobody else's trouble.
+several variants the first that fits the tables is kept, and an `id` is compared as `text` or, failing that, as `uuid`.
+What cannot be used is told by `Unusable`, and is nobody else's trouble. A missing right is no misfit: another variant
+would answer something else, and nobody would know why.
 """
 
 import json
@@ -26,7 +27,7 @@ from notifyd.store.period import ZONES
 from notifyd.store.pool import Store
 from notifyd.store.snapshots import READ_LIMIT
 
-__all__ = ["Answer", "NothingThere", "Proven", "Unacceptable", "Unusable", "prove", "run"]
+__all__ = ["Answer", "NothingThere", "Proven", "Unacceptable", "Unreadable", "Unusable", "prove", "run"]
 
 
 class NothingThere(Exception):  # noqa: N818 - an answer
@@ -38,6 +39,16 @@ class Unusable(Exception):  # noqa: N818 - the state of a definition
 
     The text names dashboard and file, and holds no value that a viewer gave.
     """
+
+    cure = "correct the definition, or make the tables that it reads"
+
+
+class Unreadable(Unusable):
+    """It is there, and our role may not read it."""
+
+    def __init__(self, text: str, cure: str) -> None:
+        super().__init__(text)
+        self.cure = cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,19 @@ class _Known:
 
 _known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
 
+_DENIED = re.compile(r"permission denied for ([a-z ]+) (.+)")
+
+_MISFITS = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.DatatypeMismatchError,
+    asyncpg.CannotCoerceError,
+    asyncpg.WrongObjectTypeError,
+)
+
 _UUID = re.compile(r"(\{)?(?:[0-9A-Fa-f]{4}-?){7}[0-9A-Fa-f]{4}(?(1)\})")
 """What PostgreSQL reads as a `uuid`; Python's `UUID` reads more.
 
@@ -122,7 +146,7 @@ async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now:
     except asyncpg.PostgresError as error:
         if _is_refused(error):  # the tables have changed: another variant may do
             _of(store).proven.pop(dashboard.name, None)
-        raise Unusable(f"dashboard {dashboard.name}: {_said(error)}") from error
+        raise await _unusable(store, f"dashboard {dashboard.name}: {_said(error)}", error) from error
     except DatabaseUnavailable as error:
         if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
             raise Unusable(f"dashboard {dashboard.name}: a statement calls what writes; it may only read") from error
@@ -137,6 +161,7 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
     """Put every statement of a definition to the database, and keep the variants that it takes. Runs none of them.
 
     Raises:
+        Unreadable: A right is missing.
         Unusable: It takes no variant of a statement.
         DatabaseUnavailable: No answer in time.
     """
@@ -152,6 +177,9 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
             try:
                 await _explain(store, dashboard, compose(dashboard, known.zones, zone or spelling, parts))
             except asyncpg.PostgresError as error:
+                if not _is_misfit(error):
+                    where = f"dashboard {dashboard.name}: {spelling.statement.file}"
+                    raise await _unusable(store, f"{where}: {error}", error) from error
                 refusal = refusal or error
             else:
                 return spelling
@@ -192,6 +220,39 @@ def _is_refused(error: asyncpg.PostgresError) -> bool:
     does only while it reads it: where a column has become `jsonb`, an array's literal is no JSON, which is of class 22.
     """
     return (error.sqlstate or "").startswith("42") or error.position is not None
+
+
+def _is_misfit(error: asyncpg.PostgresError) -> bool:
+    """Tell whether the tables are other ones than a variant is for: a name is unknown, or a type is another.
+
+    A literal that is none of its column's type is of class 22, and points to its place in the text.
+    """
+    return isinstance(error, _MISFITS) or (isinstance(error, asyncpg.DataError) and error.position is not None)
+
+
+_GRANT = """
+select 'grant ' || case $1::text
+    when 'schema' then 'usage on schema ' || quote_ident($2::text)
+    when 'function' then 'execute on function ' || (
+        select oid::regprocedure from pg_proc where proname = $2 and not has_function_privilege(oid, 'execute')
+        order by pg_function_is_visible(oid) desc limit 1
+    )
+    else 'select on ' || (
+        select oid::regclass from pg_class where relname = $2 and not has_table_privilege(oid, 'select')
+        order by pg_table_is_visible(oid) desc limit 1
+    )
+end || ' to ' || quote_ident(current_user) as cure
+"""
+
+
+async def _unusable(store: Store, text: str, error: asyncpg.PostgresError) -> Unusable:
+    """Return what to raise; where a right is missing, with the GRANT, as far as PostgreSQL speaks English."""
+    if not isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return Unusable(text)
+    cure = None
+    if denied := _DENIED.match(str(error)):
+        cure = (await store.fetch_unbound(_GRANT, *denied.groups(), timeout=READ_LIMIT))[0]["cure"]
+    return Unreadable(text, cure or "give our role, or the owner of the view that reads it, the right to")
 
 
 def _said(error: asyncpg.PostgresError) -> str:
