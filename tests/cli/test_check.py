@@ -218,6 +218,7 @@ def test_dashboards(checked: CommandLine, tmp_path: Path) -> None:
     found = findings(checked("check", "--json"))["dashboards"]
     assert found["ok"] is None
     assert 'dashboard salon: zone.sql: relation "salons" does not exist' in found["detail"]
+    assert found["detail"].startswith("usable: notifications (no_zones.sql for zone.sql); ")
     answer = checked("check", "--json", NOTIFYD_DASHBOARDS_DIR=folder)
     assert findings(answer)["dashboards"]["detail"].startswith("usable: mine")
     assert 0 == answer.code

@@ -471,6 +471,23 @@ async def test_a_missing_right(stranger: Store, connection: asyncpg.Connection) 
     assert 'grant select on salons to "the stranger"' == told.value.cure
 
 
+async def test_a_better_choice_is_noticed(
+    reader: Store, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fallback still works when the column comes that it stands in for, and is left for it after a minute."""
+    dashboard, given = load(None).dashboards["notifications"], {"salon_id": "berlin"}
+    await connection.execute("alter table salons rename timezone to tz")
+    assert "UTC" == (await run(reader, dashboard, given, None)).data["timezone"]
+    assert {"no_zones.sql": "zone.sql"} == (await prove(reader, dashboard)).instead
+    await connection.execute("alter table salons rename tz to timezone")
+    assert "UTC" == (await run(reader, dashboard, given, None)).data["timezone"]
+    monkeypatch.setattr("notifyd.store.dashboards.AGAIN", 0.0)  # the minute is over
+    assert "Europe/Berlin" == (await run(reader, dashboard, given, None)).data["timezone"]
+    before = reader.watch.vitals.statements[UNNAMED].count  # proofs have no name
+    assert "Europe/Berlin" == (await run(reader, dashboard, given, None)).data["timezone"]
+    assert before == reader.watch.vitals.statements[UNNAMED].count
+
+
 async def test_a_replica(restartable_pair: tuple[str, str], define: Define) -> None:
     """Dashboards are read from a standby; one that is away keeps nobody from starting, and is used when it is back."""
     primary, replica = restartable_pair

@@ -6,7 +6,7 @@ from notifyd.cli.finding import Disproved, Doubted
 from notifyd.dashboards import load
 from notifyd.settings import Settings
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import Unreadable, Unusable, prove
+from notifyd.store.dashboards import Proven, Unreadable, Unusable, prove
 from notifyd.store.pool import Store
 from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
@@ -24,13 +24,14 @@ async def dashboards(settings: Settings) -> str:
         Doubted: Some of those that came with notifyd do not fit.
     """
     definitions = load(settings.dashboards_dir)
+    usable: list[str] = []
     unusable: dict[str, str] = {}
     grave = list(definitions.mistakes)
     try:
         async with _opened(settings) as store:
             for name, dashboard in definitions.dashboards.items():
                 try:
-                    await prove(store, dashboard)
+                    usable.append(_described(await prove(store, dashboard)))
                 except Unreadable as error:
                     grave.append(f"{error}; {error.cure}")
                 except Unusable as error:
@@ -41,10 +42,16 @@ async def dashboards(settings: Settings) -> str:
     own = [text for name, text in unusable.items() if not definitions.dashboards[name].shipped]
     if own or grave:
         raise Disproved("; ".join([*grave, *own]))
-    usable = f"usable: {', '.join(sorted(definitions.dashboards.keys() - unusable)) or 'none'}"
+    told = f"usable: {', '.join(sorted(usable)) or 'none'}"
     if unusable:
-        raise Doubted(f"{usable}; not over these tables: {'; '.join(unusable.values())}")
-    return usable
+        raise Doubted(f"{told}; not over these tables: {'; '.join(unusable.values())}")
+    return told
+
+
+def _described(proven: Proven) -> str:
+    """Return the name, and which variants are used that are not the first."""
+    instead = ", ".join(f"{chosen} for {first}" for chosen, first in proven.instead.items())
+    return f"{proven.dashboard.name} ({instead})" if instead else proven.dashboard.name
 
 
 def _opened(settings: Settings) -> AbstractAsyncContextManager[Store]:

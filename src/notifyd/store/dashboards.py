@@ -3,7 +3,8 @@
 A definition is somebody else's SQL, so it is proven against the database before its first use: of a statement with
 several variants the first that fits the tables is kept, and an `id` is compared as `text` or, failing that, as `uuid`.
 What cannot be used is told by `Unusable`, and is nobody else's trouble. A missing right is no misfit: another variant
-would answer something else, and nobody would know why.
+would answer something else, and nobody would know why. A choice that is not the first is made again now and then, so
+that a table which has been changed is noticed while the statement still works.
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -75,6 +77,7 @@ class Proven:
         zones: The names of the server's time zones.
         zone: How the zone's statement is put.
         parts: How each other statement is, by its key.
+        at: When, by the monotonic clock.
     """
 
     dashboard: Dashboard
@@ -83,11 +86,19 @@ class Proven:
     zones: list[str]
     zone: Spelling
     parts: Mapping[str, Spelling]
+    at: float
 
     @property
     def statements(self) -> tuple[NamedSql, ...]:
         """The variants that were chosen, the zone's first."""
         return tuple(spelling.statement for spelling in (self.zone, *self.parts.values()))
+
+    @property
+    def instead(self) -> dict[str, str]:
+        """The files that are not the first of their variants, and the first that each stands in for."""
+        variants = (self.dashboard.zone or (UTC_ALONE,), *(part.variants for part in self.dashboard.parts))
+        pairs = zip(self.statements, variants, strict=True)
+        return {chosen.file: first.file for chosen, (first, *_) in pairs if chosen is not first}
 
 
 @dataclass(slots=True)
@@ -99,6 +110,9 @@ class _Known:
 
 
 _known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
+
+AGAIN = 60.0
+"""Seconds after which a choice that is not the first is made again, when somebody asks."""
 
 _DENIED = re.compile(r"permission denied for ([a-z ]+) (.+)")
 
@@ -137,7 +151,7 @@ async def run(store: Store, dashboard: Dashboard, given: Mapping[str, str], now:
     """
     values = accept(dashboard.parameters, given)
     proven = _of(store).proven.get(dashboard.name)
-    if proven is None or proven.dashboard is not dashboard:
+    if proven is None or proven.dashboard is not dashboard or _is_doubtful(proven):
         proven = await prove(store, dashboard)
     _check_uuids(proven.uuids, values)
     try:
@@ -194,6 +208,7 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
         zones=known.zones,
         zone=zone,
         parts=parts,
+        at=monotonic(),
     )
     return proven
 
@@ -205,6 +220,10 @@ async def _explain(store: Store, dashboard: Dashboard, sql: str) -> None:
 
 def _of(store: Store) -> _Known:
     return _known.setdefault(store, _Known())
+
+
+def _is_doubtful(proven: Proven) -> bool:
+    return bool(proven.instead) and monotonic() - proven.at >= AGAIN
 
 
 def _check_uuids(uuids: frozenset[str], values: Mapping[str, Value | None]) -> None:
