@@ -216,6 +216,15 @@ def test_an_outage_is_one_line(journal: io.StringIO, monkeypatch: pytest.MonkeyP
     assert expected == journal.getvalue().splitlines()
 
 
+def test_each_has_its_own_outage(journal: io.StringIO) -> None:
+    """An event that happens to several is told of each."""
+    for name in ("salon", "contacts", "salon"):
+        log.at_most_every(1.0, "dashboard.unusable", name, dashboard=name)
+    assert ["<4>dashboard.unusable dashboard=salon", "<4>dashboard.unusable dashboard=contacts"] == (
+        journal.getvalue().splitlines()
+    )
+
+
 def test_libraries_speak_through_the_same_formatter(journal: io.StringIO) -> None:
     """Third-party warnings and errors become events; what they say below that, or say badly, does no harm."""
     library = logging.getLogger("some.library")

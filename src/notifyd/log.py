@@ -74,15 +74,16 @@ def exception(event: str, exc: BaseException, /, **fields: object) -> None:
     _emit(ERROR, event, {**fields, "error": type(exc).__name__, "detail": exc}, exc)
 
 
-def at_most_every(seconds: float, event: str, /, **fields: object) -> None:
+def at_most_every(seconds: float, event: str, about: str = "", /, **fields: object) -> None:
     """Warn of something that goes on, such as an outage, without filling the journal.
 
     Args:
         seconds: The least time between two lines of the same event; what was left out is counted as `skipped`.
         event: The event; lines of other events are not counted.
+        about: What it happens to, of a few; lines about others are not counted. It is not written.
         fields: Its fields.
     """
-    skipped = _due(event, seconds)
+    skipped = _due(f"{event} {about}", seconds)
     if skipped is not None:
         warning(event, **fields, skipped=skipped or None)
 

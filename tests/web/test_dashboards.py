@@ -12,6 +12,7 @@ import anyio
 import asyncpg
 import pytest
 
+from notifyd import log
 from notifyd.demo.postgres import Cluster
 from notifyd.store.listen import CHANGES, Ears, listen
 from notifyd.web.cache import OURS
@@ -151,6 +152,18 @@ async def test_a_dashboard_that_the_database_cannot_answer(database: str) -> Non
         assert (503, False) == (status, body["success"])
         assert "dashboard contacts: " in body["error"]
         assert 140 == await salons.revenue(f"salon_id=salon-1&now={MARCH}")
+
+
+async def test_each_that_cannot_be_shown_is_logged(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several that fail at once are all named in the log, each once."""
+    several = {name: replace(SHIPPED["contacts"], name=name) for name in ("one", "two")}
+    told: list[tuple[str, object]] = []
+    monkeypatch.setattr(log, "listeners", [lambda _, event, fields: told.append((event, fields.get("dashboard")))])
+    async with served(database, dashboards=several) as house:
+        for number, name in enumerate(("one", "two", "one")):
+            async with house.http.get(f"/dashboards/{name}?user_id=user-{number}") as answer:
+                assert 503 == answer.status
+    assert ["one", "two"] == [dashboard for event, dashboard in told if event == "dashboard.unusable"]
 
 
 async def test_a_lost_database(restartable: Cluster) -> None:

@@ -114,7 +114,8 @@ async def _load(store: Store, dashboard: Dashboard, parameters: Mapping[str, str
         cure = "give its id as it stands in the table"
         raise _Refused(HTTPStatus.NOT_FOUND, "there is nothing to show: no such salon", cure) from None
     except Unusable as error:
-        log.at_most_every(60.0, "dashboard.unusable", dashboard=dashboard.name, reason=str(error), cure=error.cure)
+        name = dashboard.name
+        log.at_most_every(60.0, "dashboard.unusable", name, dashboard=name, reason=str(error), cure=error.cure)
         raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error), error.cure) from None
     shown = {"success": True, "data": answer.data, "as_of": answer.as_of.isoformat()}
     return Copy.of(None, shown, answer.as_of)
