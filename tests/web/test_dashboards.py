@@ -154,6 +154,19 @@ async def test_a_dashboard_that_the_database_cannot_answer(database: str) -> Non
         assert 140 == await salons.revenue(f"salon_id=salon-1&now={MARCH}")
 
 
+async def test_who_is_told_why(database: str) -> None:
+    """A role hears of no table and no column, who opens all does; neither is asked to come back for it."""
+    async with opened(database, token=HTTP_TOKEN) as salons:
+        await salons.connection.execute("alter table reviews rename rating to stars")
+        for token, named in ((OWNER, False), (HTTP_TOKEN, True), (OWNER, False)):
+            headers = {"Authorization": f"Bearer {token}"}
+            async with salons.house.http.get("/dashboards/salon?salon_id=salon-1", headers=headers) as answer:
+                body = await answer.json()
+            assert (503, False) == (answer.status, "Retry-After" in answer.headers)
+            assert (named, not named) == ("rating" in body["error"], "cannot be shown" in body["error"])
+            assert named == ("tables" in body["cure"])
+
+
 async def test_each_that_cannot_be_shown_is_logged(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several that fail at once are all named in the log, each once."""
     several = {name: replace(SHIPPED["contacts"], name=name) for name in ("one", "two")}

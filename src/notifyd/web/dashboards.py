@@ -33,16 +33,16 @@ OUR_SCHEMA = "notifyd."
 
 
 class _Refused(Exception):  # noqa: N818 - an answer
-    """There will be no answer, and why."""
+    """There will be no answer, and why; where asking again helps, after how many seconds."""
 
-    def __init__(self, status: HTTPStatus, error: str, cure: str) -> None:
+    def __init__(self, status: HTTPStatus, error: str, cure: str, again: int | None = None) -> None:
         super().__init__(error)
-        self.status, self.error, self.cure = status, error, cure
+        self.status, self.error, self.cure, self.again = status, error, cure, again
 
     def told(self) -> web.Response:
         answer = document({"success": False, "error": self.error, "cure": self.cure}, self.status)
-        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            answer.headers["Retry-After"] = "2"
+        if self.again is not None:
+            answer.headers["Retry-After"] = str(self.again)
         return answer
 
 
@@ -77,6 +77,8 @@ class Dashboards:
             return kept(request, await self._asked(dashboard, _given(request, dashboard)))
         except _Refused as refused:
             return refused.told()
+        except Unusable as error:
+            return _unusable(error, request[CALLER]).told()
 
     def _wanted(self, request: web.Request) -> Dashboard:
         dashboard, caller = self.definitions.get(request.match_info["name"]), request[CALLER]
@@ -100,7 +102,7 @@ class Dashboards:
         except (DatabaseUnavailable, TimeoutError) as error:
             reason = "no answer within the time limit" if isinstance(error, TimeoutError) else str(error)
             busy, why = f"the database does not answer: {reason}", "ask again in a moment; notifyd waits for it too"
-        raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, busy, why)
+        raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, busy, why, again=2)
 
 
 async def _load(store: Store, dashboard: Dashboard, parameters: Mapping[str, str]) -> Copy[None]:
@@ -116,9 +118,17 @@ async def _load(store: Store, dashboard: Dashboard, parameters: Mapping[str, str
     except Unusable as error:
         name = dashboard.name
         log.at_most_every(60.0, "dashboard.unusable", name, dashboard=name, reason=str(error), cure=error.cure)
-        raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error), error.cure) from None
+        raise
     shown = {"success": True, "data": answer.data, "as_of": answer.as_of.isoformat()}
     return Copy.of(None, shown, answer.as_of)
+
+
+def _unusable(error: Unusable, caller: Caller) -> _Refused:
+    """Return what a caller is told: names of tables are for who may see everything. Asking again does not help."""
+    told, cure = "this dashboard cannot be shown", "tell whoever runs notifyd; its log says why"
+    if caller.role is None:
+        told, cure = str(error), error.cure
+    return _Refused(HTTPStatus.SERVICE_UNAVAILABLE, told, cure)
 
 
 def _given(request: web.Request, dashboard: Dashboard) -> dict[str, str]:
