@@ -1,19 +1,19 @@
 """docs/dashboards.md: what it builds is what runs, and its tables name what there is."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from dashboards.reading import open_reader
 from docs.pages import ROOT, blocks, prose, table
 from notifyd.dashboards import load
 from notifyd.dashboards.load import shipped
 from notifyd.dashboards.written import Written, WrittenParameter, WrittenPart
 from notifyd.model.dashboard import PERIOD, SPAN, Shape
 from notifyd.model.parameters import Kind
-from notifyd.store.dashboards import run
+from web.serving import served
 
 PAGE = "docs/dashboards.md"
 
@@ -39,22 +39,27 @@ def test_the_files_are_those_that_run() -> None:
     assert {path.name: path.read_text() for path in (shipped() / "contacts").iterdir()} == built()
 
 
-async def test_the_answer(tmp_path: Path, empty_database: str) -> None:
-    """Somebody who copies the files from the page gets the answer that stands there."""
+async def test_the_answer(tmp_path: Path, database: str) -> None:
+    """Somebody who copies the files from the page gets, over HTTP, the answer that stands there, but for its moment."""
     (tmp_path / "contacts").mkdir()
     for name, text in built().items():
         (tmp_path / "contacts" / name).write_text(text)
     found = load(tmp_path)
     assert () == found.mistakes
-    connection = await asyncpg.connect(empty_database)
+    connection = await asyncpg.connect(database)
     await connection.execute(ROWS)
     for name in FILES[3:]:
         await connection.execute(built()[name])
     await connection.close()
-    async with open_reader(empty_database) as store:
-        answer = await run(store, found.dashboards["contacts"], {"user_id": "u"}, None)
-    (told,) = blocks(PAGE, "json")
-    assert json.loads(told.text) == answer.data
+    async with served(database, dashboards=found.dashboards) as house:
+        async with house.http.get("/dashboards/contacts?user_id=u") as shown:
+            answer = await shown.json()
+        async with house.http.get("/dashboards/contacts") as refused:
+            assert {"success", "error", "cure"} == set(await refused.json())
+    (block,) = blocks(PAGE, "json")
+    told = json.loads(block.text)
+    assert {**told, "as_of": answer["as_of"]} == answer
+    assert all(datetime.fromisoformat(each["as_of"]).utcoffset() == timedelta() for each in (told, answer))
 
 
 def test_the_tables_are_whole() -> None:
