@@ -20,10 +20,7 @@ from notifyd.store.schedule import promote, reschedule_lost
 MINUTES = 60
 LEASE = timedelta(minutes=MINUTES)
 
-MANY = 10
-
-ALL = 1_000
-"""More than one example inserts."""
+MANY = 100
 """More rows than there are: which ones a statement would choose must not be left to chance."""
 
 DAEMON = st.integers(0, 2)
@@ -122,6 +119,6 @@ class UpkeepRules(OtherRules):
         """Retention deletes what has ended, and what is left of what others have deleted."""
         doomed = {job for job in self.having(state) if self.seen.rows[job].ended}
         self.jobs -= doomed
-        purged = self.do(Step("purge"), lambda: purge(self.store, state, timedelta(seconds=-1), ALL))
+        purged = self.do(Step("purge"), lambda: purge(self.store, state, timedelta(seconds=-1), MANY))
         assert purged == len(doomed)
-        self.do(Step("forget"), lambda: forget(self.store, FIRST_KEY, timedelta(days=-1), ALL))
+        self.do(Step("forget"), lambda: forget(self.store, FIRST_KEY, timedelta(days=-1), MANY))
