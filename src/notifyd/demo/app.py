@@ -36,7 +36,13 @@ DATA = Path(".demo")
 _MOMENTS = (mishaps.HANGS_UP, mishaps.TURNS_AWAY, mishaps.GREYLISTS)
 _SHORT_MOMENTS = (mishaps.HANGS_UP, mishaps.TURNS_AWAY)  # who is greylisted comes back in a minute
 
-_LOST = (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+_LOST = (
+    ConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # cut in the middle of a message
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
 """How a server that has gone looks from here."""
 
 _GLANCE = 0.2  # seconds between two looks at the daemon's log

@@ -10,6 +10,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -162,7 +163,8 @@ class Conversation(SMTP):
     def cut(self) -> None:
         """Close without a word."""
         if self.transport is not None:
-            self.transport.abort()
+            with suppress(AttributeError):  # before Python 3.11.4 that of a TLS connection which is closed already
+                self.transport.abort()
 
     async def _handle_client(self) -> None:
         if await self._answered("connect", ""):
