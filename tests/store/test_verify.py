@@ -17,10 +17,11 @@ from notifyd.store.retention import purge
 from notifyd.store.rollups import fold
 from notifyd.store.stats import read
 from notifyd.store.table import TableUnusable
-from notifyd.store.verify import MOST_SHOWN, Verified, verify
+from notifyd.store.verify import ADOPTION_LOCK, LOCK, MOST_SHOWN, Verified, verify
 from store.shapes import PRISMA, TABLE, connected
 from store.steps import SMS, claimed, complete, go_ahead, send
 from support.jobs import insert_job
+from support.waiting import until
 
 FINISHED = "insert into notification_jobs (salon_id, client_id, type, payload, status, processed_at) select"
 """How a worker that is not ours leaves a row, or a backup brings it back."""
@@ -173,10 +174,19 @@ async def test_two_adoptions_at_once(store: Store, connection: asyncpg.Connectio
     """What several find at the same time is adopted once."""
     for _ in range(20):
         await insert_job(connection, status="failed")
-    async with anyio.create_task_group() as tasks:
-        for _ in range(3):
+    async with anyio.create_task_group() as tasks, connection.transaction():
+        await connection.execute(LOCK, ADOPTION_LOCK)
+        for _ in range(2):
             tasks.start_soon(lambda: verify(database, TABLE, adopt=True))
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        await until(lambda: answered(database, waiting, 2))
     assert 20 == (await read(store)).jobs["failed"]
+
+
+async def answered(dsn: str, question: str, wanted: int) -> bool:
+    """Ask on a connection of one's own, whether the answer is that."""
+    async with connected(dsn) as onlooker:
+        return bool(wanted == await onlooker.fetchval(question))
 
 
 async def test_many_differences(store: Store, connection: asyncpg.Connection, database: str) -> None:

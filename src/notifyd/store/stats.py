@@ -92,8 +92,8 @@ _ONE = {
 
 # Strangers' timestamps may be infinite, BC, or local time: of the two that a row has, one in the future says nothing,
 # the later of the rest counts, and none is older than a century, because infinities cannot be subtracted.
-# Each state is asked for in two ways, of which the first has an index to itself: so the planner, who knows nothing of
-# them or takes each for one row in two hundred, never expects so many that reading the whole table looks cheaper.
+# Each state is asked for in two ways, of which the first has an index to itself: so the planner never expects so many
+# rows that reading a whole table, or a full index of the booking system's, looks cheaper.
 # A row that is cancelled and has not ended was cancelled by the booking system, and is counted from the table until
 # upkeep has taken note of it (store/cancelled.py).
 _COUNT = """
@@ -118,8 +118,7 @@ select now() as as_of, part, name, start, figure::float8 from (
     select 'live', 'cancelled', null, count(*) from {table} j
     where (j.status || '') = 'cancelled' and processed_at is null and ('' || j.status) = 'cancelled' and {wanted}
     union all
-    select 'live', '', null, count(*) from {table} j
-    where {unknown_status} and array_position('{}', j.status::text) is null and {wanted}
+    select 'live', '', null, count(*) from {table} j where {unknown_status} and {wanted}
     union all
     select 'due', '', null, due from waiting
     union all
