@@ -14,12 +14,15 @@ from benchmarks.loops.content import Content
 from benchmarks.loops.options import SMTP_FROM
 from benchmarks.plan import Workload
 from benchmarks.rows import FIRST, KINDS
+from benchmarks.settling import without
 from benchmarks.stage import TEMPLATES
 
 from notifyd.content.render import Renderer
 from notifyd.model.job import Channel, Job, JobId, LeaseId
 from notifyd.model.message import Email, Sms
 from notifyd.model.payload import parse
+from notifyd.store.deliveries import INTEND
+from notifyd.store.record import RECORD
 from notifyd.transports.mime import compose
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +58,25 @@ def test_a_salons_dashboard() -> None:
     assert 0 == done.returncode, done.stderr
     (row,) = (line for line in done.stdout.splitlines() if line.startswith("1 x the rows"))
     assert float(row.split()[-1]) > 1
+
+
+def test_counts_are_measured() -> None:
+    """Rounds are settled with counting and without, and each way to ask is timed at each size."""
+    command = [sys.executable, "-m", "benchmarks", "--smoke", "--counts"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert 0 == done.returncode, done.stderr
+    settled, counted = done.stdout.split("\n\n")
+    assert 1 + 3 * 4 == len(settled.splitlines())
+    assert ["/stats", "group by status"] == [counted.splitlines()[place][:26].strip() for place in (1, -1)]
+
+
+@pytest.mark.parametrize("statement", [INTEND, RECORD])
+def test_what_counts_can_be_taken_out(statement: str) -> None:
+    """Without what counts, a statement is the same but for the tally, and writes none."""
+    bare = without(statement)
+    assert ("{tally}" in statement, "tally" in bare, "changes" in bare) == (True, False, False)
+    assert bare.startswith(statement.partition("), changes")[0])
+    assert bare.endswith(statement.rpartition("{tally}")[2])
 
 
 @pytest.mark.parametrize("workload", list(Workload))
