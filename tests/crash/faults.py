@@ -12,10 +12,12 @@ from support.waiting import until
 HELD = "select exists (select from notifyd.leases)"
 EXPIRED = "select not exists (select from notifyd.leases where expires_at >= now())"
 EVERYTHING = """
-select to_jsonb(j) as row, (select jsonb_agg(to_jsonb(d) order by channel) from notifyd.deliveries d) as ledger,
+select case when status = 'cancelled' then to_jsonb(j) - 'processed_at' else to_jsonb(j) end as row,
+    (select jsonb_agg(to_jsonb(d) order by channel) from notifyd.deliveries d) as ledger,
     (select jsonb_agg(lease_id) from notifyd.leases) as leases
 from notification_jobs j
 """
+"""But when the booking system's cancellation was taken note of: that is a chore of every daemon's, and no attempt's."""
 
 SUCCESSOR_AT_WORK = Point(Event("sql:intend", 1, "reply"), Side.BEFORE)
 
