@@ -1,13 +1,13 @@
 """The kinds of answers: a JSON document, a copy that the cache keeps, and a refusal with what to do about it."""
 
-import json
 import re
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from notifyd.web.copies import Served
+from notifyd.store.connect import DatabaseUnavailable
+from notifyd.web.copies import Served, compact
 
 CLIENTS_KEEP = 1
 """Seconds that a client may use an answer without asking again: it does not hear what takes the answer out of date."""
@@ -42,10 +42,8 @@ _REFUSES_GZIP = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
 
 def document(body: dict[str, Any], status: int = HTTPStatus.OK) -> web.Response:
     """Answer with a JSON document."""
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
-    return web.Response(
-        text=text + "\n", status=status, content_type="application/json", zlib_executor_size=PACKED_ASIDE
-    )
+    text = compact(body) + "\n"
+    return web.Response(text=text, status=status, content_type="application/json", zlib_executor_size=PACKED_ASIDE)
 
 
 def kept(request: web.Request, served: Served[Any]) -> web.Response:
@@ -79,6 +77,11 @@ def refusal(status: int, error: str, cure: str, **headers: str) -> web.Response:
     answer = document({"error": error, "cure": cure}, status)
     answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return answer
+
+
+def silence(error: Exception) -> str:
+    """Say why the database does not answer: a time limit of ours has no words of its own."""
+    return str(DatabaseUnavailable.because(error) if isinstance(error, TimeoutError) else error)
 
 
 def compressed(answer: web.Response, request: web.Request) -> web.Response:

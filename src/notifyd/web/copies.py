@@ -50,8 +50,8 @@ class Copy(Generic[T]):
             document: What viewers get, `as_of` in it; the etag is of all the rest.
             as_of: When it was so.
         """
-        said = _json({name: part for name, part in document.items() if name != "as_of"})
-        return cls(value, _json(document) + b"\n", blake2b(said, digest_size=_WIDTH).hexdigest(), as_of)
+        said = compact({name: part for name, part in document.items() if name != "as_of"}).encode()
+        return cls(value, (compact(document) + "\n").encode(), blake2b(said, digest_size=_WIDTH).hexdigest(), as_of)
 
 
 class Served(NamedTuple, Generic[T]):
@@ -83,5 +83,6 @@ class Source(Generic[T]):
         return self.name.partition("/")[0]
 
 
-def _json(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+def compact(body: Mapping[str, Any]) -> str:
+    """Write JSON as every answer has it: without blanks, and without the NaN that no parser but Python's takes."""
+    return json.dumps(body, separators=(",", ":"), allow_nan=False)

@@ -19,7 +19,7 @@ from notifyd.model.parameters import Unacceptable, accept
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.dashboards import NothingThere, Unusable, run
 from notifyd.store.pool import Store
-from notifyd.web.answers import document, kept
+from notifyd.web.answers import document, kept, silence
 from notifyd.web.cache import Cache, TooManyLoads
 from notifyd.web.callers import CALLER, Caller, is_near
 from notifyd.web.copies import Copy, Keep, Served, Source
@@ -100,8 +100,10 @@ class Dashboards:
         except TooManyLoads:
             busy, why = "too many different answers are asked for at once", "ask again in a moment"
         except (DatabaseUnavailable, TimeoutError) as error:
-            reason = "no answer within the time limit" if isinstance(error, TimeoutError) else str(error)
-            busy, why = f"the database does not answer: {reason}", "ask again in a moment; notifyd waits for it too"
+            busy, why = (
+                f"the database does not answer: {silence(error)}",
+                "ask again in a moment; notifyd waits for it too",
+            )
         raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, busy, why, again=2)
 
 

@@ -15,7 +15,7 @@ from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.pool import Store
 from notifyd.store.server import READ_LIMIT, look
 from notifyd.vitals import PoolVitals, Vitals
-from notifyd.web.answers import document
+from notifyd.web.answers import document, silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ class Database:
             with anyio.fail_after(READ_LIMIT):
                 server = await look(self.store)
         except (DatabaseUnavailable, TimeoutError) as error:
-            told = str(error) or "no answer within the time limit"
-            trouble = {"error": f"the database does not answer: {told}", "cure": "ask again in a moment"}
+            trouble = {"error": f"the database does not answer: {silence(error)}", "cure": "ask again in a moment"}
         pools = {name: _pool(pool) for name, pool in self.vitals.pools.items()}
         body = {"pools": pools, "server": server and server.as_json(), **trouble}
         return document(body, HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK)

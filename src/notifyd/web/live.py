@@ -16,6 +16,7 @@ from notifyd.store.pool import Store
 from notifyd.store.stats import PING_LIMIT, READ_LIMIT, ping, read
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
+from notifyd.web.answers import silence
 from notifyd.web.topic import Topic
 
 BREATH = 0.1
@@ -104,8 +105,9 @@ class Live:
                 with anyio.fail_after(READ_LIMIT):
                     topic.tell(await read(self._store, salon_id))
         except (DatabaseUnavailable, TableUnusable, TimeoutError) as error:
-            why = "no answer within the time limit" if isinstance(error, TimeoutError) else str(error)
-            self._trouble(f"the database does not answer: {why}", "the figures come by themselves when it does")
+            self._trouble(
+                f"the database does not answer: {silence(error)}", "the figures come by themselves when it does"
+            )
         except Exception as bug:  # noqa: BLE001 - a bug in what is shown is no reason for the engine to stop
             log.exception("web.bug", bug, path="/stats/stream")
             self._trouble("a bug in notifyd", "its log says more: web.bug")

@@ -17,7 +17,7 @@ from notifyd.store.series import MOST_POINTS, SeriesRefused
 from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read
 from notifyd.vitals import Vitals
 from notifyd.web import metrics
-from notifyd.web.answers import document, kept, refusal
+from notifyd.web.answers import document, kept, refusal, silence
 from notifyd.web.cache import Cache, TooManyLoads
 from notifyd.web.copies import Copy, Keep, Served, Source
 from notifyd.web.queries import BadQuery, known, moment, value
@@ -71,7 +71,7 @@ class Routes:
         try:
             await self._alive()
         except (DatabaseUnavailable, TimeoutError) as error:
-            trouble = _told(error)
+            trouble = silence(error)
         verdict = judge(self.vitals, trouble, anyio.current_time(), self.poll_interval)
         return document(verdict.as_json(), HTTPStatus.OK if verdict.ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -89,7 +89,7 @@ class Routes:
         except (DatabaseUnavailable, TimeoutError) as error:
             return refusal(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"the database does not answer: {_told(error)}",
+                f"the database does not answer: {silence(error)}",
                 "ask again in a moment; notifyd waits for the database too",
                 Retry_After="2",
             )
@@ -136,7 +136,3 @@ async def page(request: web.Request) -> web.Response:
 @cache
 def _file(name: str) -> str:
     return files("notifyd.web").joinpath(name).read_text("utf-8")
-
-
-def _told(error: Exception) -> str:
-    return "no answer within the time limit" if isinstance(error, TimeoutError) else str(error)

@@ -4,13 +4,12 @@ An event of figures is named by what they are, not by who read them and when: a 
 or another one, is not told again what it has heard.
 """
 
-import json
 from hashlib import sha256
-from typing import Any
 
 import anyio
 
 from notifyd.store.stats import Stats
+from notifyd.web.copies import compact
 
 
 class Topic:
@@ -42,15 +41,15 @@ class Topic:
         """Tell figures, if they are others than before; that time passes shows in whole seconds."""
         told = stats.as_json()
         lasting = {**told, "as_of": None, "oldest_due_s": int(stats.oldest_due_s)}
-        figures = sha256(_json(lasting).encode()).hexdigest()[:16]
-        self.beat = f"event: alive\ndata: {_json({'as_of': told['as_of']})}\n\n".encode()
+        figures = sha256(compact(lasting).encode()).hexdigest()[:16]
+        self.beat = f"event: alive\ndata: {compact({'as_of': told['as_of']})}\n\n".encode()
         if figures != self.figures:
             self.figures = figures
-            self._publish(f"event: stats\nid: {figures}\ndata: {_json(told)}\n\n")
+            self._publish(f"event: stats\nid: {figures}\ndata: {compact(told)}\n\n")
 
     def trouble(self, error: str, cure: str) -> None:
         """Tell that there are no figures, and why."""
-        event = f"event: trouble\ndata: {_json({'error': error, 'cure': cure})}\n\n"
+        event = f"event: trouble\ndata: {compact({'error': error, 'cure': cure})}\n\n"
         self.figures, self.beat = "", b":\n\n"
         if event.encode() != self.event:
             self._publish(event)
@@ -65,7 +64,3 @@ class Topic:
         self.version += 1
         self._next.set()
         self._next = anyio.Event()
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"), allow_nan=False)
