@@ -5,7 +5,6 @@ may see a dashboard gets the copy that was made for another who may see it, and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -46,19 +45,20 @@ class _Refused(Exception):  # noqa: N818 - an answer
         return answer
 
 
-@dataclass(frozen=True, slots=True)
 class Dashboards:
-    """What the handlers need.
+    """What the handlers need."""
 
-    Attributes:
-        definitions: What there is to see, by name.
-        store: Where it is read.
-        cache: Where it is kept.
-    """
+    def __init__(self, definitions: Mapping[str, Dashboard], store: Store, cache: Cache) -> None:
+        """Take what there is.
 
-    definitions: Mapping[str, Dashboard]
-    store: Store
-    cache: Cache
+        Args:
+            definitions: What there is to see, by name.
+            store: Where it is read.
+            cache: Where it is kept.
+        """
+        self._definitions = definitions
+        self._cache = cache
+        self._sources = {name: _source(store, dashboard) for name, dashboard in definitions.items()}
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -67,7 +67,7 @@ class Dashboards:
     async def index(self, request: web.Request) -> web.Response:
         """Name the dashboards that this caller may see, and what they take."""
         caller: Caller = request[CALLER]
-        seen = [_described(each) for each in self.definitions.values() if caller.may_see(each.roles)]
+        seen = [_described(each) for each in self._definitions.values() if caller.may_see(each.roles)]
         return document({"success": True, "data": seen})
 
     async def show(self, request: web.Request) -> web.Response:
@@ -81,7 +81,7 @@ class Dashboards:
             return _unusable(error, request[CALLER]).told()
 
     def _wanted(self, request: web.Request) -> Dashboard:
-        dashboard, caller = self.definitions.get(request.match_info["name"]), request[CALLER]
+        dashboard, caller = self._definitions.get(request.match_info["name"]), request[CALLER]
         if dashboard is None:
             raise _Refused(
                 HTTPStatus.NOT_FOUND, "there is no dashboard of this name", "/dashboards names those there are"
@@ -92,11 +92,8 @@ class Dashboards:
         return dashboard
 
     async def _asked(self, dashboard: Dashboard, given: Mapping[str, str]) -> Served[None]:
-        load = partial(_load, self.store, dashboard)
-        keep = Keep(dashboard.ttl, dashboard.stale)
-        source = Source(f"dashboards/{dashboard.name}", keep, load, ours=is_ours(dashboard))
         try:
-            return await self.cache.get(source, given)
+            return await self._cache.get(self._sources[dashboard.name], given)
         except TooManyLoads:
             busy, why = "too many different answers are asked for at once", "ask again in a moment"
         except (DatabaseUnavailable, TimeoutError) as error:
@@ -105,6 +102,11 @@ class Dashboards:
                 "ask again in a moment; notifyd waits for it too",
             )
         raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, busy, why, again=2)
+
+
+def _source(store: Store, dashboard: Dashboard) -> Source[None]:
+    load, keep = partial(_load, store, dashboard), Keep(dashboard.ttl, dashboard.stale)
+    return Source(f"dashboards/{dashboard.name}", keep, load, ours=is_ours(dashboard))
 
 
 async def _load(store: Store, dashboard: Dashboard, parameters: Mapping[str, str]) -> Copy[None]:
