@@ -87,8 +87,7 @@ with told as materialized (
     where was <> d.state
 ), changes as (
     select hour, salon_key, type, 'job' as channel, case when (
-        select bool_or(d.state = 'sent') and bool_or(d.state in ('failed', 'suppressed'))
-        from notifyd.deliveries d where d.job_key = resent.job_key
+        select {partial} from notifyd.deliveries d where d.job_key = resent.job_key
     ) then 'partial' else 'completed' end as outcome, -1 as n, 0 as purged
     from resent
     union all

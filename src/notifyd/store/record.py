@@ -111,7 +111,7 @@ with sends as (
     from (
         select processed_at, salon_id, type, case when status = 'completed' and error is not null and (
             -- the ledger with what this statement writes; a job without a remark has given nothing up
-            select bool_or(known.state = 'sent') and bool_or(known.state in ('failed', 'suppressed')) from (
+            select {partial} from (
                 select d.state from notifyd.deliveries d where d.job_key = settled.job_key
                 union all
                 select recorded.state from recorded where recorded.job_key = settled.job_key

@@ -26,7 +26,7 @@ with old as (
     delete from notifyd.deliveries d using gone where d.job_key = gone.job_key returning d.*
 ), partial as materialized (
     select job_key from ledger group by job_key
-    having bool_or(state = 'sent') and bool_or(state in ('failed', 'suppressed'))
+    having {partial}
 ), changes as (
     select hour, salon_key, type, 'job' as channel, case
         when status = 'completed' and job_key in (select job_key from partial) then 'partial' else status

@@ -23,7 +23,7 @@ with taken as (
     where id in (select id from notifyd.tallies order by id limit $1 for update skip locked)
     returning counts
 ), summed as materialized ( -- in one order for all, so that no two folds wait for each other
-    select coalesce(salon_key, '00000000-0000-0000-0000-000000000000') as salon_key,
+    select coalesce(salon_key, '{all_salons}') as salon_key,
         coalesce(hour, '-infinity') as hour, coalesce(type, '') as type, channel, outcome,
         sum(n) as n, sum(purged) as purged
     from taken, unnest(taken.counts)
@@ -35,7 +35,7 @@ with taken as (
         set n = r.n + excluded.n, purged = r.purged + excluded.purged
 )
 select count(*) as folded, case when count(*) > 0 then pg_notify('{counts}', '')::text end as told from taken
-""".replace("{counts}", COUNTS)
+""".replace("{counts}", COUNTS).replace("{all_salons}", ALL_SALONS)
 
 
 async def fold(store: Store, limit: int = AT_ONCE) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from notifyd.model.job import State
-from notifyd.store.tally import LONGEST_TYPE, NO_TYPE, PARTS, PURGED, TALLY
+from notifyd.store.tally import LONGEST_TYPE, NO_TYPE, PARTIAL, PARTS, PURGED, TALLY
 
 REQUIRED = (
     "id",
@@ -99,6 +99,7 @@ class Table:
             "{type}": f"coalesce(nullif(left(j.type::text, {LONGEST_TYPE}), ''), '{NO_TYPE}')",
             "{unknown_status}": UNKNOWN_STATUS,
             "{parts}": PARTS,
+            "{partial}": PARTIAL,
             "{purged}": PURGED,
             "{tally}": TALLY,
         }

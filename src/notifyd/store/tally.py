@@ -21,6 +21,9 @@ PARTS = """lateral (values
     ) as part(outcome, n)"""
 """What deliveries count for, `n` of each `outcome`; so many `times` one of a `state`, with `segments` in all."""
 
+PARTIAL = "bool_or(state = 'sent') and bool_or(state in ('failed', 'suppressed'))"
+"""Whether a completed job is partial, aggregated over the `state` of its deliveries: one was sent, one was given up."""
+
 PURGED = """case part.outcome when 'unknown' then -part.n else 0 end as n,
         case part.outcome when 'unknown' then 0 else part.n end as purged"""
 """What such deliveries count for when their rows are deleted: no longer in doubt; the rest stays counted."""

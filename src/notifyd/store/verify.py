@@ -13,7 +13,7 @@ import asyncpg
 
 from notifyd.store.connect import AWAY, DatabaseUnavailable, connect
 from notifyd.store.pool import FREE_PLANS
-from notifyd.store.rollups import fold_all
+from notifyd.store.rollups import ALL_SALONS, fold_all
 from notifyd.store.table import Table, TableUnusable, inspect
 from notifyd.store.watch import NOT_MIGRATED
 
@@ -32,7 +32,7 @@ LOCK = "select pg_advisory_xact_lock($1)"
 _RECOUNT = """
 with partial as materialized (
     select job_id::{id_type} as id from notifyd.deliveries where state in ('sent', 'failed', 'suppressed')
-    group by job_id having bool_or(state = 'sent') and bool_or(state <> 'sent')
+    group by job_id having {partial}
 ), finished as materialized (
     select {finished_hour} as hour, coalesce(j.salon_id::text, '') as salon_id, {type} as type, case
         when (j.status || '') = 'completed' and partial.id is not null then 'partial' else (j.status || '')
@@ -57,15 +57,15 @@ with partial as materialized (
     ) each group by hour, salon_key, type, channel, outcome having sum(found) <> sum(counted)
 ), torn as materialized (
     select salon_key, hour, channel, outcome, sum(n)::bigint as n, sum(purged)::bigint as purged from (
-        select coalesce(salon_key, '00000000-0000-0000-0000-000000000000') as salon_key,
+        select coalesce(salon_key, '{all_salons}') as salon_key,
             coalesce(hour, '-infinity') as hour, channel, outcome, sum(n) as n, sum(purged) as purged
         from notifyd.rollups
-        where salon_key <> '00000000-0000-0000-0000-000000000000' and hour <> '-infinity' and type <> ''
+        where salon_key <> '{all_salons}' and hour <> '-infinity' and type <> ''
         group by channel, outcome, grouping sets ((salon_key, hour), (salon_key), (hour), ())
         union all
         select salon_key, hour, channel, outcome, -n, -purged from notifyd.rollups where type = ''
     ) each group by salon_key, hour, channel, outcome having sum(n) <> 0 or sum(purged) <> 0
-)"""
+)""".replace("{all_salons}", ALL_SALONS)
 
 VERIFY = """{recount}, salons as (
     select notifyd.job_key(salon_id) as salon_key, left(min(salon_id), 64) as salon from finished group by 1
