@@ -1,12 +1,13 @@
 """Opens the database for each of its purposes, on connections of their own, so that none waits for another's."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from notifyd.settings import Settings
 from notifyd.store.pool import Store, open_store, outlast
 from notifyd.store.snapshots import open_snapshots
+from notifyd.store.table import Table
 from notifyd.vitals import PoolVitals
 
 ENGINE_CONNECTIONS = 6
@@ -42,7 +43,6 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     Raises:
         notifyd.store.table.TableUnusable: The booking system's table is missing or lacks columns.
     """
-    slow = settings.slow_statement.total_seconds()
     async with AsyncExitStack() as stack:
 
         async def opened(connections: int, *, pinned: bool) -> Store:
@@ -53,19 +53,26 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
                     connections=connections,
                     pooled=settings.pooled,
                     pinned=pinned,
-                    slow=slow,
+                    slow=settings.slow_statement.total_seconds(),
                 )
             )
 
         engine = await outlast(lambda: opened(ENGINE_CONNECTIONS, pinned=True))
         stats = await outlast(lambda: opened(STATS_CONNECTIONS, pinned=False))
-        dashboards = await stack.enter_async_context(
-            open_snapshots(
-                settings.dashboards_dsn,
-                engine.table,
-                pooled=settings.dashboards_pooled,
-                replica=settings.replica_url is not None,
-                slow=slow,
-            )
-        )
-        yield Stores(engine, stats, dashboards)
+        yield Stores(engine, stats, await stack.enter_async_context(open_reader(settings, engine.table)))
+
+
+def open_reader(settings: Settings, table: Table) -> AbstractAsyncContextManager[Store]:
+    """Open the database for dashboards: on the replica, where one is set. Nobody is connected to before the first ask.
+
+    Args:
+        settings: Where.
+        table: The booking system's, which no dashboard needs to know.
+    """
+    return open_snapshots(
+        settings.dashboards_dsn,
+        table,
+        pooled=settings.dashboards_pooled,
+        replica=settings.replica_url is not None,
+        slow=settings.slow_statement.total_seconds(),
+    )

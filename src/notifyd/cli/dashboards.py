@@ -1,15 +1,12 @@
 """Proves the definitions of dashboards: their text, and every statement against the database. Runs none of them."""
 
-from contextlib import AbstractAsyncContextManager
-
 from notifyd.cli.finding import Disproved, Doubted
 from notifyd.dashboards import load
 from notifyd.settings import Settings
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.dashboards import Proven, Unreadable, Unusable, prove
-from notifyd.store.pool import Store
-from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
+from notifyd.stores import open_reader
 
 
 async def dashboards(settings: Settings) -> str:
@@ -28,7 +25,7 @@ async def dashboards(settings: Settings) -> str:
     unusable: dict[str, str] = {}
     grave = list(definitions.mistakes)
     try:
-        async with _opened(settings) as store:
+        async with open_reader(settings, Table("", {})) as store:
             for name, dashboard in definitions.dashboards.items():
                 try:
                     usable.append(_described(await prove(store, dashboard)))
@@ -52,12 +49,3 @@ def _described(proven: Proven) -> str:
     """Return the name, and which variants are used that are not the first."""
     instead = ", ".join(f"{chosen} for {first}" for chosen, first in proven.instead.items())
     return f"{proven.dashboard.name} ({instead})" if instead else proven.dashboard.name
-
-
-def _opened(settings: Settings) -> AbstractAsyncContextManager[Store]:
-    return open_snapshots(
-        settings.dashboards_dsn,
-        Table("", {}),  # they know nothing of the table of jobs
-        pooled=settings.dashboards_pooled,
-        replica=settings.replica_url is not None,
-    )

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notifyd.dashboards.definition import Faulty, define
+from notifyd.dashboards.definition import FILE, Faulty, define
 from notifyd.model.dashboard import Dashboard
-
-FILE = "dashboard.toml"
 
 _INSTALLED = Path(__file__).parent / "shipped"
 _CHECKOUT = Path(__file__).parents[3] / "config/dashboards"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from notifyd.model.text import storable
+
 LONGEST = 200
 """Characters of a value, where its definition says nothing else."""
 
@@ -94,7 +96,7 @@ def _accepted(parameter: Parameter, text: str) -> Value | None:
 
 
 def _text(name: str, text: str) -> str:
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if not storable(text):
         raise Unacceptable(name, "holds what no text in PostgreSQL can hold", "give it as the tables have it")
     return text
 

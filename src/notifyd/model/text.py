@@ -17,6 +17,12 @@ _LEFTOVER = re.compile(r"\b(?:undefined|null|NaN|Invalid Date)\b|\[object \w+\]"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNSENDABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\\s,]*[\r\n\v\f\x85\u2028\u2029]\\s*")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> bool:
+    """Tell whether a `text` of PostgreSQL can hold it: no NUL, and nothing that UTF-8 cannot carry."""
+    return not _UNSTORABLE.search(text)
 
 
 def line(field: str, value: object) -> str:

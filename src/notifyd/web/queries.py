@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from multidict import MultiMapping
 
+from notifyd.model.text import storable
+
 LONGEST = 1_000
 """Characters of a value; ids are shorter, and each value is part of a key in the cache."""
 
@@ -41,7 +43,7 @@ def value(query: MultiMapping[str], name: str, cure: str = ONCE) -> str | None:
         raise BadQuery(f"{name} is given more than once", cure)
     if not 0 < len(given[0]) <= LONGEST:
         raise BadQuery(f"{name} is empty or longer than {LONGEST} characters", cure)
-    if "\0" in given[0] or any("\ud800" <= char <= "\udfff" for char in given[0]):
+    if not storable(given[0]):
         raise BadQuery(f"{name} holds what no text in PostgreSQL can hold", cure)
     return given[0]
 
