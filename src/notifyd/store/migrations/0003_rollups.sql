@@ -15,7 +15,7 @@ comment on type notifyd.tally is 'So many more of an outcome, and so many of the
 create table notifyd.tallies (
     id     bigint generated always as identity primary key,
     counts notifyd.tally[] not null
-) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, toast_tuple_target = 8160);
 comment on table notifyd.tallies is 'What one statement has changed, until it is folded. Only ever added to: no two writers meet.';
 alter table notifyd.tallies alter column counts set storage external;
 
