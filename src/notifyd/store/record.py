@@ -105,27 +105,23 @@ with sends as (
     from settled where status = 'scheduled'
     on conflict (job_key) do update
         set due_at = excluded.due_at, waits_for = excluded.waits_for, reason = excluded.reason
-), changes as (
-    select {ended_hour} as hour, {salon_key} as salon_key, {type} as type, 'job' as channel, outcome, times as n,
-        0 as purged
-    from (
-        select processed_at, salon_id, type, case when status = 'completed' and error is not null and (
+), changes as ( -- one by one: to put alike ones together here costs more than to leave it to the fold
+    select {ended_hour} as hour, {salon_key} as salon_key, {type} as type, 'job' as channel,
+        case when status = 'completed' and error is not null and (
             -- the ledger with what this statement writes; a job without a remark has given nothing up
             select {partial} from (
-                select d.state from notifyd.deliveries d where d.job_key = settled.job_key
+                select d.state from notifyd.deliveries d where d.job_key = j.job_key
                 union all
-                select recorded.state from recorded where recorded.job_key = settled.job_key
+                select recorded.state from recorded where recorded.job_key = j.job_key
             ) known
-        ) then 'partial' else status end as outcome, count(*) as times
-        from settled where status in ('completed', 'failed', 'cancelled')
-        group by processed_at, salon_id, type, outcome
-    ) j
+        ) then 'partial' else status end as outcome, 1 as n, 0 as purged
+    from settled j where status in ('completed', 'failed', 'cancelled')
     union all
-    select date_trunc('hour', now(), 'UTC'), salon_key, type, channel, part.outcome, part.n, 0
-    from (
-        select salon_key, type, channel, state, count(*) as times, sum(segments) as segments
-        from recorded group by salon_key, type, channel, state
-    ) d, {parts} where part.n > 0
+    select date_trunc('hour', now(), 'UTC'), salon_key, type, channel, state, 1, 0
+    from recorded where state <> 'retrying'
+    union all
+    select date_trunc('hour', now(), 'UTC'), salon_key, type, channel, 'segments', segments, 0
+    from recorded where state = 'sent' and segments > 0
 ), {tally}
 select array(select lease_id from held) as held, array(select lease_id from settled) as settled,
     array(select lease_id from held where not free) as locked

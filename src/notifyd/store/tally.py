@@ -1,8 +1,8 @@
 """How our statements count what they change: pieces of SQL that several of them share.
 
-A statement that settles, loses or deletes something lists it in a CTE named `changes`, alike ones together where there
-may be many, and ends with `{tally}`: one row in `notifyd.tallies`, however many jobs it was about. Rows there are only
-added, so that statements of many daemons never wait for each other's counts; `store.rollups` folds them.
+A statement that settles, loses or deletes something lists it in a CTE named `changes`, and ends with `{tally}`: one row
+in `notifyd.tallies`, however many jobs it was about. Rows there are only added, so that statements of many daemons
+never wait for each other's counts; `store.rollups` folds them.
 """
 
 import hashlib
