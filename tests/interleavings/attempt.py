@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from interleavings.counting import SEGMENTS
+from notifyd.model.decide import decide, final, owed
 from notifyd.model.job import Channel, DeliveryState, Job
 from notifyd.model.outcome import Outcome, Paused
 from notifyd.model.retry import RetryPolicy
 from notifyd.model.unknown import UnknownPolicy, UnknownRules
-from notifyd.model.verdict import Verdict, decide, final, owed
+from notifyd.model.verdict import Verdict
 from notifyd.store.deliveries import Intent
 from notifyd.store.inquiries import Absent, Answer, Found
 from notifyd.store.record import SendRecord

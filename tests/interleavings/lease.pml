@@ -205,7 +205,7 @@ inline settle() {
 
 /* ---- The daemon ---- */
 
-/* model/verdict.py: what is owed, and what becomes of the job. */
+/* model/decide.py: what is owed, and what becomes of the job. */
 #define SETTLED (seen == sent || seen == failed)
 #if defined(EMAIL) || defined(NO_RECONCILE)
 #define IN_DOUBT false

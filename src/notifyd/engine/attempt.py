@@ -15,12 +15,13 @@ from notifyd.engine.inquiry import clear_up
 from notifyd.engine.journal import about, verdict_log
 from notifyd.engine.leases import LeaseLost
 from notifyd.engine.workshop import Workshop
+from notifyd.model.decide import decide, final, given_up, owed
 from notifyd.model.fault import Fault
 from notifyd.model.job import Channel, Job
 from notifyd.model.outcome import Outcome, Permanent, Retryable
 from notifyd.model.payload import Booking, parse
 from notifyd.model.timing import Send, TooLate, Wait, judge
-from notifyd.model.verdict import Bury, Cancel, Defer, Verdict, decide, final, given_up, owed
+from notifyd.model.verdict import Bury, Cancel, Defer, Verdict
 from notifyd.store.batch import Ticket
 from notifyd.store.record import Record, Settled, VerdictRecord
 

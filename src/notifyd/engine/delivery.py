@@ -11,12 +11,12 @@ from notifyd.engine.channels import Outlet, observe
 from notifyd.engine.journal import about, delivery_log
 from notifyd.engine.leases import LeaseLost
 from notifyd.engine.workshop import Workshop
+from notifyd.model.decide import final
 from notifyd.model.fault import Fault
 from notifyd.model.job import Channel, Job
 from notifyd.model.message import Message, Sms
 from notifyd.model.outcome import Outcome, Paused, Permanent, SendError, Suppress, Unknown
 from notifyd.model.payload import Booking
-from notifyd.model.verdict import final
 from notifyd.store.deliveries import Intent, Suppressed
 from notifyd.store.record import SendRecord
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from notifyd.model.decide import LONGEST_WAIT, decide, final, given_up, owed
 from notifyd.model.job import Channel, Delivery, DeliveryState, Doubt, Job, JobId, LeaseId, Trace
 from notifyd.model.outcome import Outcome, Paused, Permanent, Retryable, Sent, Suppress, Unknown
 from notifyd.model.retry import RetryPolicy
 from notifyd.model.unknown import UnknownPolicy, UnknownRules
-from notifyd.model.verdict import LONGEST_WAIT, Bury, Cancel, Defer, Done, Hold, decide, final, given_up, owed
+from notifyd.model.verdict import Bury, Cancel, Defer, Done, Hold
 
 EMAIL, SMS = Channel.EMAIL, Channel.SMS
 RECONCILE, RESEND, PARK = UnknownPolicy
