@@ -18,7 +18,8 @@ from benchmarks.ten_queries import ten_queries
 from notifyd.dashboards import load
 from notifyd.demo.postgres import Cluster
 from notifyd.store.connect import connect
-from notifyd.store.dashboards import prove, run
+from notifyd.store.dashboards import run
+from notifyd.store.proven import prove
 from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from notifyd.model.dashboard import Dashboard
-from notifyd.store.dashboards import prove
 from notifyd.store.pool import Store
+from notifyd.store.proven import prove
 from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
 

@@ -4,7 +4,8 @@ import pytest
 
 from dashboards.reading import indexes, open_reader
 from notifyd.dashboards import load
-from notifyd.store.dashboards import prove, run
+from notifyd.store.dashboards import run
+from notifyd.store.proven import prove
 from store.shapes import connected
 
 CONTACTS = load(None).dashboards["contacts"]

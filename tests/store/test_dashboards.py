@@ -15,9 +15,11 @@ from notifyd.dashboards import load
 from notifyd.model.dashboard import Dashboard
 from notifyd.store import snapshots
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import NothingThere, Unacceptable, Unreadable, Unusable, prove, run
+from notifyd.store.dashboards import NothingThere, Unacceptable, Unusable, run
 from notifyd.store.pool import Store
+from notifyd.store.proven import prove
 from notifyd.store.statements import UNNAMED
+from notifyd.store.unusable import Unreadable
 from store.shapes import connected
 from support.databases import Databases
 from support.pgbouncer import pgbouncer
@@ -481,7 +483,7 @@ async def test_a_better_choice_is_noticed(
     assert {"no_zones.sql": "zone.sql"} == (await prove(reader, dashboard)).instead
     await connection.execute("alter table salons rename tz to timezone")
     assert "UTC" == (await run(reader, dashboard, given, None)).data["timezone"]
-    monkeypatch.setattr("notifyd.store.dashboards.AGAIN", 0.0)  # the minute is over
+    monkeypatch.setattr("notifyd.store.proven.AGAIN", 0.0)  # the minute is over
     assert "Europe/Berlin" == (await run(reader, dashboard, given, None)).data["timezone"]
     before = reader.watch.vitals.statements[UNNAMED].count  # proofs have no name
     assert "Europe/Berlin" == (await run(reader, dashboard, given, None)).data["timezone"]

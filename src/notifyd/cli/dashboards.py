@@ -4,8 +4,9 @@ from notifyd.cli.finding import Disproved, Doubted
 from notifyd.dashboards import load
 from notifyd.settings import Settings
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import Proven, Unreadable, Unusable, prove
+from notifyd.store.proven import Proven, prove
 from notifyd.store.table import Table
+from notifyd.store.unusable import Unreadable, Unusable
 from notifyd.stores import open_reader
 
 

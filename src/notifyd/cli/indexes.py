@@ -10,13 +10,13 @@ from notifyd import dashboards
 from notifyd.cli.errors import Exit
 from notifyd.cli.options import Config, Json
 from notifyd.settings import Need, Settings, load
-from notifyd.store.dashboards import Unreadable, Unusable
 from notifyd.store.explain import Question
 from notifyd.store.indexes import survey
 from notifyd.store.questions import of_dashboard
 from notifyd.store.remark import Kind, Remark
 from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
+from notifyd.store.unusable import Unreadable, Unusable
 
 _MARKS = {True: typer.style("FIND", fg="red", bold=True), False: typer.style("note", fg="yellow")}
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from notifyd.model.dashboard import Dashboard
 from notifyd.store.composed import compose
-from notifyd.store.dashboards import prove
 from notifyd.store.explain import Question
 from notifyd.store.pool import Store
+from notifyd.store.proven import prove
 from notifyd.store.statements import PINNED, statements
 from notifyd.store.table import Table
 
@@ -28,7 +28,7 @@ async def of_dashboard(store: Store, dashboard: Dashboard) -> list[Question]:
     A dashboard runs them as one; by itself each is planned as it is there, and what is said of it can be told apart.
 
     Raises:
-        notifyd.store.dashboards.Unusable: The definition does not fit the database.
+        notifyd.store.unusable.Unusable: The definition does not fit the database.
         notifyd.store.pool.DatabaseUnavailable: No answer in time.
     """
     proven = await prove(store, dashboard)
