@@ -10,7 +10,7 @@ from notifyd.store.table import inspect
 from store.shapes import SHAPES, TABLE, connected
 
 FREE = {
-    "adopt", "catalogue", "explain", "first_count", "listing", "migrate", "period", "proof", "server", "stats", "table",
+    "adopt", "catalogue", "explain", "first_count", "listing", "migrate", "proof", "proven", "server", "stats", "table",
     "verify",
 }  # fmt: skip
 """The modules whose statements are planned freely: counts, lists, and the catalogue."""

@@ -12,13 +12,6 @@ previous month where that is shorter: on 31 March at noon all of February stands
 
 from collections.abc import Mapping
 
-ZONES = r"""
-select array_agg(name order by name) as names
-from pg_catalog.pg_timezone_names
-where name ~ '^[A-Za-z0-9_+/-]+$' and name !~ '^((posix|right)/|(localtime|posixrules|Factory)$)'
-"""
-"""What a zone is says the server's list. Its parser takes anything: to `at time zone` Nowhere3 is three hours west."""
-
 _HOUR = "interval '1 hour'"
 
 

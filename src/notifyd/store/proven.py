@@ -16,7 +16,6 @@ import asyncpg
 from notifyd.model.dashboard import Dashboard
 from notifyd.model.named_sql import NamedSql
 from notifyd.store.composed import UTC_ALONE, Spelling, compose, spellings
-from notifyd.store.period import ZONES
 from notifyd.store.pool import Store
 from notifyd.store.snapshots import READ_LIMIT
 from notifyd.store.unusable import Unusable, is_misfit, unusable
@@ -88,6 +87,14 @@ async def proven_for(store: Store, dashboard: Dashboard) -> Proven:
 def forget(store: Store, dashboard: Dashboard) -> None:
     """Have a definition proven anew: the tables have changed, and another variant may do."""
     _of(store).proven.pop(dashboard.name, None)
+
+
+ZONES = r"""
+select array_agg(name order by name) as names
+from pg_catalog.pg_timezone_names
+where name ~ '^[A-Za-z0-9_+/-]+$' and name !~ '^((posix|right)/|(localtime|posixrules|Factory)$)'
+"""
+"""What a zone is says the server's list. Its parser takes anything: to `at time zone` Nowhere3 is three hours west."""
 
 
 async def prove(store: Store, dashboard: Dashboard) -> Proven:
