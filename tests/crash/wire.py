@@ -182,5 +182,6 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     peer: socket.socket = writer.get_extra_info("socket")
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    if peer.fileno() >= 0:  # or the other end has reset it before, and it is closed
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
