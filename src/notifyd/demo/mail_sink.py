@@ -3,20 +3,17 @@
 It is served on the running loop, delivers nothing, and binds to loopback alone. What goes wrong, the script says.
 """
 
-import argparse
 import asyncio
-import importlib.util
-import json
 import ssl
-import sys
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Self, TextIO
+from typing import Literal, Self
 
 import anyio
 
+from notifyd.demo.alone import Write, run_alone
 from notifyd.demo.mail_conversation import Action, Command, Conversation, Drop, ReceivedMail, Script, Stall
 
 __all__ = ["Action", "Drop", "MailSink", "ReceivedMail", "Script", "Stall"]
@@ -138,28 +135,11 @@ class MailSink:
         self._news = anyio.Event()
 
 
-async def _serve(port: int, out: TextIO | None) -> None:
-    def write(mail: ReceivedMail) -> None:
-        if out is not None:
-            out.write(mail.as_json() + "\n")
-            out.flush()
-
-    async with MailSink(port=port, keep=0, on_mail=write) as sink:
-        sys.stdout.write(json.dumps({"port": sink.port}) + "\n")
-        sys.stdout.flush()
-        await anyio.sleep_forever()
-
-
-def main() -> None:
-    """Print the port as one line of JSON, then serve until killed."""
-    parser = argparse.ArgumentParser(prog="python -m notifyd.demo.mail_sink", description=main.__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--out", help="append every mail to this file, as one line of JSON; '-' is stdout")
-    given = parser.parse_args()
-    uvloop = importlib.util.find_spec("uvloop") is not None
-    out = sys.stdout if given.out == "-" else Path(given.out).open("a", encoding="utf-8") if given.out else None  # noqa: SIM115
-    anyio.run(_serve, given.port, out, backend_options={"use_uvloop": uvloop})
+@asynccontextmanager
+async def _alone(port: int, write: Write) -> AsyncIterator[Mapping[str, object]]:
+    async with MailSink(port=port, keep=0, on_mail=lambda mail: write(mail.as_json())) as sink:
+        yield {"port": sink.port}
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("notifyd.demo.mail_sink", _alone)

@@ -4,25 +4,23 @@ It sends nothing to anybody and binds to loopback alone. It knows Twilio's magic
 it is told to (`report`).
 """
 
-import argparse
 import base64
-import importlib.util
 import json
 import secrets
 import socket
 import struct
-import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from email.utils import formatdate
-from pathlib import Path
-from typing import Self, TextIO
+from typing import Self
 
 import anyio
 from aiohttp import web
 
+from notifyd.demo.alone import Write, run_alone
 from notifyd.demo.twilio_callbacks import call_back, form, signed
 from notifyd.demo.twilio_list import Listing
 from notifyd.demo.twilio_words import (
@@ -264,29 +262,12 @@ def _reset(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _serve(port: int, out: TextIO | None) -> None:
-    def write(message: ReceivedSms) -> None:
-        if out is not None:
-            out.write(json.dumps(asdict(message)) + "\n")
-            out.flush()
-
-    async with TwilioStandIn(port=port, keep=0, on_message=write) as stand_in:
-        line = {"port": stand_in.port, "base_url": stand_in.base_url}
-        sys.stdout.write(json.dumps({**line, "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN}) + "\n")
-        sys.stdout.flush()
-        await anyio.sleep_forever()
-
-
-def main() -> None:
-    """Print port, base URL and credentials as one line of JSON, then serve until killed."""
-    parser = argparse.ArgumentParser(prog="python -m notifyd.demo.twilio_stand_in", description=main.__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--out", help="append every message to this file, as one line of JSON; '-' is stdout")
-    given = parser.parse_args()
-    uvloop = importlib.util.find_spec("uvloop") is not None
-    out = sys.stdout if given.out == "-" else Path(given.out).open("a", encoding="utf-8") if given.out else None  # noqa: SIM115
-    anyio.run(_serve, given.port, out, backend_options={"use_uvloop": uvloop})
+@asynccontextmanager
+async def _alone(port: int, write: Write) -> AsyncIterator[Mapping[str, object]]:
+    async with TwilioStandIn(port=port, keep=0, on_message=lambda sms: write(json.dumps(asdict(sms)))) as stand_in:
+        address = {"port": stand_in.port, "base_url": stand_in.base_url}
+        yield {**address, "account_sid": stand_in.account_sid, "auth_token": stand_in.auth_token}
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("notifyd.demo.twilio_stand_in", _alone)
