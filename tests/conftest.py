@@ -4,10 +4,13 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
 from notifyd.demo.postgres import Cluster
+from notifyd.store.pool import Store, open_store
+from store.shapes import TABLE
 from support.databases import Databases, private_cluster
 from support.world import World, open_world
 
@@ -41,6 +44,21 @@ async def database(databases: Databases) -> AsyncIterator[str]:
     dsn = await databases.create()
     yield dsn
     await databases.drop(dsn)
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """Give the superuser's connection to `database`: the booking system, or whoever else meddles."""
+    opened = await asyncpg.connect(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    """Give the store as the engine has it, on `database`."""
+    async with open_store(database, TABLE, connections=4) as opened:
+        yield opened
 
 
 @pytest.fixture

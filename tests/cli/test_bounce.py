@@ -4,15 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from notifyd.model.job import Job
-from notifyd.store.pool import Store, open_store
-from store.shapes import TABLE
+from notifyd.store.pool import Store
 from store.steps import RECIPIENT, claimed, complete
 from support.bounces import bounce
 from support.command_line import Answer, CommandLine
@@ -20,21 +19,6 @@ from support.command_line import Answer, CommandLine
 CLOSED = "postgresql://notifyd:hunter2@127.0.0.1:1/bookings"
 STRAY = "the ledger knows of no such e-mail to this recipient"
 Pipe = Callable[..., Answer]
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection of the booking system."""
-    opened = await asyncpg.connect(database)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[Store]:
-    """Give the store as the engine has it."""
-    async with open_store(database, TABLE, connections=2) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,33 +1,16 @@
 """Fixtures for the tests of loops that run within the test's own process."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from engine.watching import Heard
 from notifyd import log
 from notifyd.engine.bounces import _Watched
-from notifyd.store.pool import Store, open_store
+from notifyd.store.pool import Store
 from notifyd.vitals import Vitals
-from store.shapes import TABLE
 from support.databases import scratch_directory
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection of the booking system."""
-    opened = await asyncpg.connect(database)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[Store]:
-    """Give the store as the engine has it."""
-    async with open_store(database, TABLE, connections=4) as opened:
-        yield opened
 
 
 @pytest.fixture
