@@ -73,14 +73,26 @@ class Salons:
 
 
 @asynccontextmanager
-async def opened(dsn: str, *, token: str | None = None, ttl: float = 3_600.0) -> AsyncIterator[Salons]:
-    """Serve the dashboards over a booking system of one's own, listening as the daemon does."""
+async def opened(
+    dsn: str, *, token: str | None = None, ttl: float = 3_600.0, place: str | None = None
+) -> AsyncIterator[Salons]:
+    """Serve the dashboards over a booking system of one's own, listening as the daemon does.
+
+    Args:
+        dsn: Its database.
+        token: The http_token.
+        ttl: Of every dashboard.
+        place: The location that `salon` shows where none is given.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(TABLES)
         heard: list[str] = []
         await connection.add_listener(EXECUTED, lambda *told: heard.append(str(told[-1])))
         definitions = {name: replace(each, ttl=ttl) for name, each in SHIPPED.items()}
+        located = replace(definitions["salon"].parameters["location_id"], default=place)
+        parameters = {**definitions["salon"].parameters, "location_id": located}
+        definitions["salon"] = replace(definitions["salon"], parameters=parameters)
         async with served(dsn, token, ROLES, definitions) as house, anyio.create_task_group() as tasks:
             states: list[bool] = []
             tasks.start_soon(
@@ -226,6 +238,21 @@ async def test_a_change_that_is_notified(database: str) -> None:
         assert [7, 3] == [await salons.revenue(second), await salons.executed()]
         await salons.connection.execute(f"notify {CHANGES}")
         await until(lambda: renewed(second, 8))
+
+
+async def test_a_change_of_what_was_not_given(database: str) -> None:
+    """What stands in for a parameter that is not given is what the answer depends on, and is one key with it."""
+    async with opened(database, place="place-1") as salons:
+        assert 90 == await salons.revenue(f"salon_id=salon-1&now={MARCH}")
+        assert 90 == await salons.revenue(f"salon_id=salon-1&now={MARCH}&location_id=place-1")
+        assert 1 == await salons.executed()
+        await salons.connection.execute("update payments set refund_amount = 0")
+        await salons.connection.execute(f"notify {CHANGES}, 'place-1'")
+
+        async def renewed() -> bool:
+            return bool(100 == await salons.revenue(f"salon_id=salon-1&now={MARCH}"))
+
+        await until(renewed)
 
 
 async def test_unchanged(database: str) -> None:

@@ -1,5 +1,6 @@
 """What was heard, and what it overtakes."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,6 +17,25 @@ def test_a_word_overtakes_what_depends_on_it() -> None:
     assert revisions.overtaken(before, ["salon-1", "place"])
     assert not revisions.overtaken(before, ["salon-2"])
     assert not revisions.overtaken(revisions.latest, ["salon-1"])
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "1B4E28BA-2FA1-41D2-883F-B9A761BDE3FB",
+        "1b4e28ba2fa141d2883fb9a761bde3fb",
+        "{1b4e28ba-2fa1-41d2-883f-b9a761bde3fb}",
+    ],
+)
+def test_a_uuid_is_one_word(spelt: str) -> None:
+    """Whoever spells it in another way, in the query or in the notification, means the same salon."""
+    canonical = "1b4e28ba-2fa1-41d2-883f-b9a761bde3fb"
+    for heard, asked in ((canonical, spelt), (spelt, canonical)):
+        revisions = Revisions()
+        before = revisions.latest
+        revisions.hear(heard)
+        assert revisions.overtaken(before, [asked])
+        assert not revisions.overtaken(before, [canonical.replace("1", "2"), "1b4e28ba"])
 
 
 def test_everything() -> None:

@@ -136,16 +136,17 @@ def _unusable(error: Unusable, caller: Caller) -> _Refused:
 
 
 def _given(request: web.Request, dashboard: Dashboard) -> dict[str, str]:
-    """Return all that the answer depends on, proven as far as that goes without the database."""
+    """Return all that the answer depends on, as it was read: defaults too, and 12 for +012."""
     try:
         given = values(request.query)
         now = given.pop(NOW, None)
-        accept(dashboard.parameters, given)
+        read = accept(dashboard.parameters, given)
     except BadQuery as error:
         raise _Refused(HTTPStatus.BAD_REQUEST, str(error), "give each parameter once") from None
     except Unacceptable as error:
         raise _unacceptable(error) from None
-    return given if now is None else {**given, NOW: _moment(request, now)}
+    told = {name: str(value) for name, value in read.items() if value is not None}
+    return told if now is None else {**told, NOW: _moment(request, now)}
 
 
 def _moment(request: web.Request, text: str) -> str:
