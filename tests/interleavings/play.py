@@ -11,7 +11,7 @@ from interleavings.counting import miscounted
 from interleavings.judge import Step, breaches, contradictions, odd
 from interleavings.picture import NOTHING, Picture, take_picture
 from interleavings.provider import Provider
-from interleavings.stage import EMPTY, Stage
+from interleavings.stage import EMPTY, TIDY, Stage
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class Play(RuleBasedStateMachine):
         super().__init__()
         self.stage, self.store = stage, stage.store
         stage.run(stage.others.execute(EMPTY))
+        stage.run(stage.others.execute(TIDY))
         self.seen = NOTHING
         self.now = 0
         self.jobs: set[str] = set()

@@ -18,6 +18,8 @@ T = TypeVar("T")
 TABLES = (TABLE, "notifyd.leases", "notifyd.schedule", "notifyd.deliveries", "notifyd.suppressions")
 COUNTS = ("notifyd.tallies", "notifyd.rollups")
 EMPTY = "; ".join(f"delete from {table}" for table in (*TABLES, *COUNTS))
+TIDY = "vacuum " + ", ".join((*TABLES, *COUNTS))
+"""What autovacuum does, at a moment of ours: rows of one instant come in the order in which they lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +62,6 @@ async def _furnish(dsn: str, stack: AsyncExitStack) -> Stage:
     others, booking = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     stack.push_async_callback(others.close)
     stack.push_async_callback(booking.close)
+    for table in (*TABLES, *COUNTS):
+        await others.execute(f"alter table {table} set (autovacuum_enabled = false)")
     return Stage(asyncio.get_running_loop(), dsn, store, others, booking)
