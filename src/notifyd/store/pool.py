@@ -83,6 +83,7 @@ class Store:
         *args: object,
         name: str = UNNAMED,
         timeout: float = STATEMENT_TIMEOUT,  # noqa: ASYNC109 - as in `fetch`
+        expected: Callable[[asyncpg.PostgresError], bool] | None = None,
     ) -> list[asyncpg.Record]:
         """Run a statement that is not ours, and so has no placeholders of ours, and return its rows, as `fetch` does.
 
@@ -91,6 +92,7 @@ class Store:
             args: Its parameters.
             name: Under which it is measured.
             timeout: As of `fetch`.
+            expected: Tells the refusals that are an answer: they are raised, and not counted as errors.
 
         Raises:
             DatabaseUnavailable: No connection, or no answer in time.
@@ -109,7 +111,8 @@ class Store:
                 await self._pool.expire_connections()
             raise DatabaseUnavailable.because(error) from error
         except asyncpg.PostgresError as error:
-            self.watch.failed(error)
+            if expected is None or not expected(error):
+                self.watch.failed(error)
             raise
 
     async def _fetch(

@@ -2,8 +2,8 @@
 
 It is somebody else's SQL: of a statement with several variants the first that fits the tables is kept, and an `id` is
 compared as `text` or, failing that, as `uuid`. A missing right is no misfit: another variant would answer something
-else, and nobody would know why. A choice that is not the first is made again now and then, so that a table which has
-been changed is noticed while the statement still works.
+else, and nobody would know why. Where a variant is not the first, those before it are tried again now and then, so that
+a table which has been changed is noticed while the statement still works.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class _Known:
 _known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
 
 AGAIN = 60.0
-"""Seconds after which a choice that is not the first is made again, when somebody asks."""
+"""Seconds after which the variants before one that is not the first are tried again, when somebody asks."""
 
 
 async def proven_for(store: Store, dashboard: Dashboard) -> Proven:
@@ -79,9 +79,9 @@ async def proven_for(store: Store, dashboard: Dashboard) -> Proven:
         DatabaseUnavailable: No answer in time.
     """
     found = _of(store).proven.get(dashboard.name)
-    if found is None or found.dashboard is not dashboard or _is_doubtful(found):
+    if found is None or found.dashboard is not dashboard:
         return await prove(store, dashboard)
-    return found
+    return await prove(store, dashboard, found) if _is_doubtful(found) else found
 
 
 def forget(store: Store, dashboard: Dashboard) -> None:
@@ -97,8 +97,14 @@ where name ~ '^[A-Za-z0-9_+/-]+$' and name !~ '^((posix|right)/|(localtime|posix
 """What a zone is says the server's list. Its parser takes anything: to `at time zone` Nowhere3 is three hours west."""
 
 
-async def prove(store: Store, dashboard: Dashboard) -> Proven:
+async def prove(store: Store, dashboard: Dashboard, before: Proven | None = None) -> Proven:
     """Put every statement of a definition to the database, and keep the variants that it takes. Runs none of them.
+
+    Args:
+        store: The database.
+        dashboard: The definition.
+        before: What was found out earlier: then only the variants before those chosen are tried, and where none of them
+            fits the choice stands.
 
     Raises:
         Unreadable: A right is missing.
@@ -112,7 +118,10 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
 
     async def chosen(key: str, variants: tuple[NamedSql, ...], zone: Spelling | None) -> Spelling:
         refusal: asyncpg.PostgresError | None = None
+        stands = before and (before.parts[key] if zone else before.zone)
         for spelling in spellings(dashboard, variants):
+            if stands and spelling.statement is stands.statement:
+                return stands
             parts = {key: spelling} if zone else {}
             try:
                 await _explain(store, dashboard, compose(dashboard, known.zones, zone or spelling, parts))
@@ -141,7 +150,7 @@ async def prove(store: Store, dashboard: Dashboard) -> Proven:
 
 async def _explain(store: Store, dashboard: Dashboard, sql: str) -> None:
     nothing = [None] * (1 + len(dashboard.parameters))
-    await store.fetch_unbound(f"explain {sql}", *nothing, timeout=READ_LIMIT)
+    await store.fetch_unbound(f"explain {sql}", *nothing, timeout=READ_LIMIT, expected=is_misfit)
 
 
 def _of(store: Store) -> _Known:
