@@ -6,6 +6,7 @@ help, fails here.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -17,7 +18,7 @@ from notifyd.store.explain import Question
 from notifyd.store.indexes import survey
 from notifyd.store.questions import of_dashboard
 from notifyd.store.remark import Kind, Remark
-from store.shapes import TABLE
+from store.shapes import TABLE, connected
 from support.databases import Databases
 
 CLIENTS = """
@@ -95,17 +96,87 @@ async def test_found_mended_clean(shop: Shop) -> None:
 
 
 async def test_the_wrong_vip_index_is_recognised(shop: Shop) -> None:
-    """An index whose predicate does not follow from the statement's condition is replaced, though it looks alike."""
+    """An index whose predicate does not follow from the statement's condition is not taken for one that looks alike."""
     like = "'VIP' = any(tags)" if shop.tags == "text[]" else "tags ? 'VIP'"
     await shop.run(f"create index clients_vip on clients (salon_id) where is_active and {like}")
     (remark,) = [remark for remark in await shop.look() if "vip" in str(remark.statement)]
     assert (Kind.SCAN, True) == (remark.kind, remark.grave)
     assert remark.sql is not None
-    assert remark.sql.startswith(
-        "drop index concurrently public.clients_vip;\ncreate index concurrently clients_vip on"
-    )
+    assert remark.sql.startswith("create index concurrently clients_vip_2 on")
     await shop.run(remark.sql)
     assert not [remark for remark in await shop.look() if "vip" in str(remark.statement)]
+
+
+VIP = "on clients (salon_id) where is_active and tags @> '{VIP}'"
+
+
+@pytest.mark.parametrize("unique", ["unique", ""])
+@pytest.mark.parametrize("shop", ["prisma"], indirect=True)
+async def test_the_name_is_taken(shop: Shop, unique: str) -> None:
+    """An index of the booking system's that has the name stays; ours gets a free one, and is known by what it is."""
+    await shop.run(f"create {unique} index clients_vip on clients (id); create table clients_vip_2 (id int)")
+    (remark,) = [remark for remark in await shop.look() if "vip" in str(remark.statement)]
+    assert (Kind.SCAN, True, "clients_vip_3") == (remark.kind, remark.grave, remark.index)
+    assert remark.text.endswith("; another one is called clients_vip, hence the name clients_vip_3")
+    assert f"create index concurrently clients_vip_3 {VIP};" == remark.sql
+    await shop.run(remark.sql)
+    assert not [remark for remark in await shop.look() if "vip" in str(remark.statement)]
+    assert await shop.connection.fetchval("select to_regclass('clients_vip')")
+
+
+@pytest.mark.parametrize("shop", ["prisma"], indirect=True)
+async def test_a_unique_index_that_serves(shop: Shop) -> None:
+    """One that has the name and does the work is left at that, whatever else it is for."""
+    await shop.run("create unique index clients_created on clients (salon_id, created_at, id)")
+    assert not [remark for remark in await shop.look() if "new_clients" in str(remark.statement)]
+
+
+@pytest.mark.parametrize("shop", ["prisma"], indirect=True)
+async def test_our_own_that_is_invalid(shop: Shop) -> None:
+    """A build that broke off is told where it hurts, and mended by one statement."""
+    async with connected(shop.dsn) as holder:
+        await holder.execute("begin; lock clients in row exclusive mode")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await shop.run(f"set lock_timeout = '50ms'; create index concurrently clients_vip {VIP}")
+    invalid, scan = [remark for remark in await shop.look() if "vip" in str(remark.index)]
+    assert (Kind.INVALID, True) == (invalid.kind, invalid.grave)
+    assert (Kind.SCAN, True, None) == (scan.kind, scan.grave, scan.sql)
+    assert scan.text.endswith("; index public.clients_vip, which would serve it, is invalid")
+    assert "reindex index concurrently public.clients_vip;" == invalid.sql
+    await shop.run(invalid.sql)
+    assert not [remark for remark in await shop.look() if "vip" in str(remark.index)]
+
+
+@pytest.mark.parametrize("shop", ["prisma"], indirect=True)
+async def test_a_stand_in_is_not_called_unused(shop: Shop) -> None:
+    """What was built under another name is a declared index all the same, also while no plan takes it."""
+    await shop.run("create index active on clients (id); create index active_2 on clients (salon_id) where is_active")
+    everybody = Question(
+        "clients/all",
+        "select count(*) from clients where is_active",
+        index="create index active on clients (salon_id) where is_active",
+    )
+    remarks = await survey(shop.dsn, TABLE, [everybody], timedelta(0))
+    assert [] == [remark.index for remark in remarks if remark.kind in {Kind.UNUSED, Kind.ABSENT}]
+
+
+async def test_nothing_is_taken_away(shop: Shop) -> None:
+    """Whoever runs all that is printed, unread, still has every index that he had."""
+    await shop.run(
+        "create unique index clients_vip on clients (id); create index clients_active on clients (tags);"
+        " create index twin on clients (id, tags); create index other on clients (id, tags);"
+        " create index idle on clients (tags, id)"
+    )
+    everything = "select array_agg(indexname::text) from pg_indexes where tablename = 'clients'"
+    before = set(await shop.connection.fetchval(everything))
+    async with open_reader(shop.dsn) as store:
+        questions = await of_dashboard(store, load(None).dashboards["salon"])
+    found = await survey(shop.dsn, TABLE, questions, timedelta(0))
+    assert {Kind.SCAN, Kind.DUPLICATE, Kind.UNUSED} <= {remark.kind for remark in found}
+    for remark in found:
+        await shop.run(remark.sql or "")
+    after = set(await shop.connection.fetchval(everything))
+    assert before | {"clients_created", "clients_active_2", "clients_vip_2"} == after
 
 
 @pytest.mark.parametrize(
@@ -129,7 +200,7 @@ async def test_a_declared_index_that_cannot_serve(shop: Shop, predicate: str, wh
     assert (Kind.UNFIT, True, None) == (unfit.kind, unfit.grave, unfit.sql)
     assert why in unfit.text
     assert "DETAIL" not in unfit.text
-    right = Question("clients/right", sql, index="create index vip_2 on clients using gin (tags)")
+    right = Question("clients/right", sql, index="create index Vip_2 on clients using gin (tags)")
     scan = next(remark for remark in await shop.look(wrong, right) if remark.statement == "clients/wrong")
     assert "create index concurrently vip_2 on clients using gin (tags);" == scan.sql
 

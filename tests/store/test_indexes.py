@@ -1,16 +1,21 @@
 """The indexes of the tables concerned, judged by the catalogue; and how our own statements fare."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from notifyd.store.adopt import missing_pieces
 from notifyd.store.explain import Question
 from notifyd.store.indexes import survey
 from notifyd.store.remark import Kind, Remark
-from notifyd.store.table import TableUnusable
-from store.shapes import TABLE
+from notifyd.store.table import TableUnusable, inspect
+from store.shapes import TABLE, connected
+from support.databases import Databases
 from support.waiting import until
 
 READS = Question("visits/read", "select * from visits where id = $1")
@@ -44,7 +49,8 @@ async def test_doubles(database: str, connection: asyncpg.Connection) -> None:
     assert "index public.by_key is public.visits_pkey once more" == found["public.by_key"].text
     assert all(remark.grave for remark in found.values())
     for remark in found.values():
-        await connection.execute(str(remark.sql))
+        assert remark.sql is None, "whether it goes is for a person to say"
+        await connection.execute(f"drop index concurrently {remark.index}")
     assert not [remark for remark in await look(database) if remark.kind is Kind.DUPLICATE]
 
 
@@ -60,37 +66,74 @@ async def test_the_first_columns_of_another(database: str, connection: asyncpg.C
 
 
 async def test_a_failed_build(database: str, connection: asyncpg.Connection) -> None:
-    """What a concurrent build leaves when two rows are alike is found, and mended once they are not."""
+    """What a concurrent build leaves when two rows are alike is found; no SQL is given that would leave one more."""
     await connection.execute(VISITS)
     with pytest.raises(asyncpg.UniqueViolationError):
         await connection.execute("create unique index concurrently one_guest on visits (guest)")
     (remark,) = [remark for remark in await look(database) if remark.kind is Kind.INVALID]
     assert ("public.one_guest", True) == (remark.index, remark.grave)
     assert "two rows are alike" in remark.text
+    assert remark.sql is None
     await connection.execute("delete from visits where id % 2 = 1")
-    await connection.execute(str(remark.sql))
+    await connection.execute("reindex index concurrently one_guest")
     assert not [remark for remark in await look(database) if remark.kind is Kind.INVALID]
 
 
-async def test_a_build_under_way(database: str, connection: asyncpg.Connection) -> None:
-    """An index that somebody is building is not called a ruin."""
-    await connection.execute(VISITS)
-    builder, holder = await asyncpg.connect(database), await asyncpg.connect(database)
-    try:
-        await holder.execute("begin; insert into visits values (0, 'salon', 'guest')")  # the build waits for it
+@asynccontextmanager
+async def under_way(dsn: str, holds: str, build: str) -> AsyncIterator[None]:
+    """Have an index built that does not come to an end, since somebody's transaction holds it up."""
+    async with connected(dsn) as holder, connected(dsn) as builder, connected(dsn) as watcher:
+        await holder.execute(f"begin; {holds}")
 
         async def waits() -> bool:
-            return bool(await connection.fetchval("select count(*) from pg_stat_progress_create_index"))
+            return bool(await watcher.fetchval("select count(*) from pg_stat_progress_create_index"))
 
-        building = asyncio.ensure_future(builder.execute("create index concurrently slow on visits (salon)"))
+        building = asyncio.ensure_future(builder.execute(build))
         assert await until(waits)
-        (remark,) = [remark for remark in await look(database) if remark.kind is Kind.INVALID]
-        assert (False, None, "index public.slow is being built") == (remark.grave, remark.sql, remark.text)
+        yield
         await holder.execute("rollback")
         await building
+
+
+@pytest.mark.parametrize("role", ["postgres", "looker"])
+async def test_a_build_under_way(
+    databases: Databases, database: str, connection: asyncpg.Connection, role: str
+) -> None:
+    """An index that somebody is building is not called a ruin, also by a role that may not see others' work."""
+    await connection.execute(f"{VISITS} create role looker login password '{databases.cluster.password}'")
+    await connection.execute("grant select on visits to looker")
+    name = urlsplit(database).path.strip("/")
+    try:
+        holds, build = "insert into visits values (0, 'x', 'x')", "create index concurrently slow on visits (salon)"
+        async with under_way(database, holds, build):
+            remarks = await look(databases.cluster.dsn(name, user=role))
+            (remark,) = [remark for remark in remarks if remark.kind is Kind.INVALID]
+            assert (False, None, "index public.slow is being built") == (remark.grave, remark.sql, remark.text)
     finally:
-        await holder.close()
-        await builder.close()
+        await connection.execute("drop owned by looker; drop role looker")
+
+
+async def test_a_piece_of_ours_under_way(database: str, connection: asyncpg.Connection) -> None:
+    """An index of ours that `migrate` is building is not called missing: the SQL for that would take it away again."""
+    await connection.execute("drop index notifyd_pending")
+    (step,) = await missing_pieces(connection, await inspect(connection, TABLE), TABLE)
+    async with under_way(database, f"lock {TABLE} in row exclusive mode", step.sql):
+        (remark,) = await survey(database, TABLE)
+        assert (Kind.INVALID, False, None) == (remark.kind, remark.grave, remark.sql)
+    assert [] == await survey(database, TABLE)
+
+
+async def test_what_a_reindex_left(database: str, connection: asyncpg.Connection) -> None:
+    """What a REINDEX that failed leaves is to be dropped, by a person: a DROP is never printed as SQL."""
+    await connection.execute(f"{VISITS} create index by_guest on visits (guest)")
+    async with connected(database) as holder:
+        await holder.execute("begin; insert into visits values (0, 'x', 'x')")
+        await connection.execute("set lock_timeout = '50ms'")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await connection.execute("reindex index concurrently by_guest")
+    (remark,) = [remark for remark in await look(database) if remark.kind is Kind.INVALID]
+    assert ("public.by_guest_ccnew", True, None) == (remark.index, remark.grave, remark.sql)
+    assert remark.text.endswith("; drop it")
 
 
 async def test_unused(database: str, connection: asyncpg.Connection) -> None:
@@ -105,6 +148,7 @@ async def test_unused(database: str, connection: asyncpg.Connection) -> None:
 
     async def unused(patience: timedelta) -> dict[str | None, bool]:
         remarks = await look(database, READS, asks, patience=patience)
+        assert {None} >= {remark.sql for remark in remarks}, "whether it goes is for a person to say"
         return {remark.index: remark.grave for remark in remarks if remark.kind is Kind.UNUSED}
 
     async def settled() -> bool:

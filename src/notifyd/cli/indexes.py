@@ -26,7 +26,8 @@ def indexes(config: Config = None, as_json: Json = False) -> None:
 
     Runs none of the statements and changes nothing. Names large tables that are read from end to end, and indexes that
     are missing, invalid, doubled, never used, or that do not serve the statement they are declared for; prints the SQL
-    that mends it, where that is proven to help. Exits with 1 if anything was found; notes do not count.
+    that mends it, where that is proven to help. That SQL builds and rebuilds: it takes no index away that a query or a
+    constraint could use, so it may go straight into psql. Exits with 1 if anything was found; notes do not count.
 
     Examples:
       notifyd indexes

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, count
 
 import asyncpg
 
@@ -47,7 +48,7 @@ class Index:
         definition: The CREATE INDEX that makes it.
         bytes: How large it is.
         valid: Whether queries may use it.
-        building: Whether somebody is at building it.
+        building: Whether somebody is at building it, or at building one that we may not see.
         upholds: Whether it is more than a help: a primary key, unique, or what a constraint rests on.
         scans: How often it was used since statistics began.
         method: `btree`, `gin`, ….
@@ -80,6 +81,17 @@ class Index:
         """Which rows it holds; None where all."""
         return self.rest[2] or None
 
+    @property
+    def what(self) -> str:
+        """What it is, whatever it and its table are called: method, columns, predicate."""
+        return without_names(self.definition)
+
+
+def without_names(definition: str) -> str:
+    """Return what follows the names in a CREATE INDEX, as PostgreSQL words it."""
+    _, using, what = definition.partition("USING ")
+    return using + what
+
 
 SIZES = """
 select n.nspname::text as schema, c.relname::text as bare, c.oid::bigint as oid,
@@ -103,7 +115,8 @@ OF_TABLES = """
 select i.indrelid::bigint as table, n.nspname::text as schema, c.relname::text as bare,
     format('%I.%I', n.nspname, c.relname) as name, pg_get_indexdef(c.oid) as definition,
     pg_relation_size(c.oid) as bytes, i.indisvalid and i.indisready as valid,
-    exists (select from pg_stat_progress_create_index p where p.index_relid = c.oid) as building,
+    exists (select from pg_stat_progress_create_index p where p.datname = current_database()
+        and coalesce(p.index_relid, c.oid) = c.oid) as building,
     i.indisunique or i.indisreplident or exists (select from pg_constraint k where k.conindid = c.oid) as upholds,
     coalesce(s.idx_scan, 0) as scans, am.amname::text as method, i.indnkeyatts as width,
     i.indkey::int2[] as columns, i.indclass::oid[]::bigint[] as classes, i.indcollation::oid[]::bigint[] as collations,
@@ -129,6 +142,19 @@ async def indexes(connection: asyncpg.Connection, tables: Iterable[Relation]) ->
         rest = tuple(columns[width:]), fields.pop("expressions"), fields.pop("predicate")
         found.append(Index(**fields, keys=tuple(keys), rest=rest))
     return found
+
+
+TAKEN = """
+select c.relname::text as name
+from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and starts_with(c.relname, $2)
+"""
+
+
+async def free_name(connection: asyncpg.Connection, schema: str, name: str) -> str:
+    """Return this name, or the first one with a number behind it that nothing in the schema has."""
+    stem = name[:58]  # of the 63 bytes that a name may have
+    taken = {row["name"] for row in await connection.fetch(TAKEN, schema, stem)}
+    return next(each for each in chain([name], (f"{stem}_{n}" for n in count(2))) if each not in taken)
 
 
 # Statistics outlive a clean stop, so where nobody has reset them they are at least as old as the server's start.

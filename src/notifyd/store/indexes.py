@@ -4,7 +4,7 @@ Plans and catalogue are read in one read-only transaction; what is proven is pro
 back. No lock is waited for longer than two seconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,7 +71,7 @@ async def survey(
         try:
             seen = await _look(connection, table, questions)
             advisor = Advisor(connection, seen.plans, seen.tables, seen.indexes)
-            found = [*await advisor.remarks(), *_judged(seen, patience)]
+            found = [*await advisor.remarks(), *_judged(seen, advisor.standing, patience)]
         finally:
             connection.terminate()
     except AWAY as error:
@@ -100,18 +100,19 @@ async def _look(connection: asyncpg.Connection, name: str, questions: Sequence[Q
         )
 
 
-def _judged(seen: Seen, patience: timedelta) -> Iterator[Remark]:
-    for step in seen.missing:
-        if step.name.startswith("index "):
-            text = f"{step.name} is missing or invalid: the engine's statements search without it"
-            yield Remark(Kind.MISSING, True, text, index=step.name.removeprefix("index "), sql=step.sql)
+def _judged(seen: Seen, standing: Collection[str], patience: timedelta) -> Iterator[Remark]:
+    building = {index.bare for index in seen.indexes if index.building}
+    missing = {name: sql for name, sql in _missing(seen.missing) if name not in building}
+    for name, sql in missing.items():
+        text = f"index {name} is missing or invalid: the engine's statements search without it"
+        yield Remark(Kind.MISSING, True, text, index=name, sql=sql)
     for name, why in seen.unexplained.items():
         yield Remark(Kind.UNEXPLAINED, False, f"{name} could not be looked at: {why}", statement=name)
     redundant = Redundant(
         tables={table.oid: table for table in seen.tables.values()},
-        indexes=[index for index in seen.indexes if not _reported(index, seen.missing)],
+        indexes=[index for index in seen.indexes if index.bare not in missing],
         used={name for _, plan in seen.plans for name in plan.indexes},
-        declared=set(_names(seen.plans)),
+        declared={*_names(seen.plans), *standing},
         since=seen.since,
         patience=patience,
     )
@@ -125,5 +126,9 @@ def _names(plans: Sequence[tuple[Question, Plan]]) -> Iterator[str]:
                 yield declared(question.index).name
 
 
-def _reported(index: Index, missing: Sequence[Step]) -> bool:
-    return f"index {index.bare}" in {step.name for step in missing}
+def _missing(steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+    """Yield the indexes among them, each with what builds it."""
+    for step in steps:
+        kind, _, name = step.name.partition(" ")
+        if kind == "index":
+            yield name, step.sql

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from notifyd.store.catalogue import without_names
 from notifyd.store.connect import AWAY
 from notifyd.store.explain import Question, explain, told
 from notifyd.store.table import quoted
@@ -59,13 +60,16 @@ def declared(sql: str) -> Declared:
     found = _CREATE.fullmatch(sql)
     if found is None:
         raise NotServed("is not written as `create index concurrently NAME on TABLE (…)`")
-    return Declared(found["name"], found["table"], found["what"].rstrip())
+    return Declared(found["name"].lower(), found["table"], found["what"].rstrip())
 
 
-PARTIAL = "select indpred is not null as partial from pg_index where indexrelid = to_regclass('pg_temp.notifyd_proof')"
+BUILT = """
+select indpred is not null as partial, pg_get_indexdef(indexrelid) as definition
+from pg_index where indexrelid = to_regclass('pg_temp.notifyd_proof')
+"""
 
 
-async def prove(connection: asyncpg.Connection, question: Question, what: str, table: tuple[str, str]) -> None:
+async def prove(connection: asyncpg.Connection, question: Question, what: str, table: tuple[str, str]) -> str:
     """Prove that an index serves a statement.
 
     Args:
@@ -73,6 +77,9 @@ async def prove(connection: asyncpg.Connection, question: Question, what: str, t
         question: The statement.
         what: The index, from its columns on.
         table: Schema and name of its table.
+
+    Returns:
+        The index, from its method on, as PostgreSQL words it: two that are alike are worded alike.
 
     Raises:
         NotServed: It does not, or cannot be built.
@@ -85,7 +92,7 @@ async def prove(connection: asyncpg.Connection, question: Question, what: str, t
     try:
         await connection.execute(f"create temporary table {quoted(bare).rpartition('.')[2]} (like {real})")
         await connection.execute(f"create index notifyd_proof on {copy} {what}")
-        partial = await connection.fetchval(PARTIAL)
+        ((partial, definition),) = await connection.fetch(BUILT)
         asked = Question(question.name, _beside(question.sql, schema, bare), question.pinned)
         plan = await explain(connection, asked, enable_seqscan="off")
     except (*AWAY, asyncpg.InsufficientPrivilegeError) as error:
@@ -99,6 +106,7 @@ async def prove(connection: asyncpg.Connection, question: Question, what: str, t
     if "notifyd_proof" not in (plan.indexes if partial else plan.looked_up):
         why = "its predicate does not follow from the condition" if partial else "the condition is on other columns"
         raise NotServed(f"does not serve the statement: {why}")
+    return without_names(definition)
 
 
 def _beside(sql: str, schema: str, bare: str) -> str:

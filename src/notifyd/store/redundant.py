@@ -1,6 +1,7 @@
 """Judges the indexes of the tables concerned by the catalogue alone: invalid, doubled, never used. Pure.
 
-It never speaks against an index that upholds something (a key, a constraint), nor against one of ours.
+It never speaks against an index that upholds something (a key, a constraint), nor against one of ours; and of one that
+may go it gives no DROP: whether it does is for a person to say.
 """
 
 import re
@@ -25,7 +26,7 @@ class Redundant:
         tables: The tables concerned, by oid.
         indexes: Their indexes, the oldest first.
         used: The names of indexes that a statement uses.
-        declared: The names of indexes that are declared for one.
+        declared: The names of indexes that are declared for one, and of those that stand in their place.
         since: For how long uses have been counted.
         patience: How long is long enough.
     """
@@ -74,28 +75,27 @@ class Redundant:
 
     def _invalid(self, index: Index) -> Remark:
         if index.building:
-            return self._remark(Kind.INVALID, False, f"index {index.name} is being built", index, None)
+            return self._remark(Kind.INVALID, False, f"index {index.name} is being built", index)
         text = f"index {index.name} is invalid, as a build that failed leaves it: every write pays, no query uses it"
         if _LEFT_OVER.search(index.bare):
-            return self._remark(Kind.INVALID, True, text, index, f"drop index concurrently {index.name};")
-        if index.upholds:
-            text += "; the next build fails as well while two rows are alike"
+            return self._remark(Kind.INVALID, True, f"{text}; drop it", index)
+        if index.upholds:  # each attempt that fails would leave one more
+            return self._remark(Kind.INVALID, True, f"{text}; rebuild it when no two rows are alike any more", index)
         return self._remark(Kind.INVALID, True, text, index, f"reindex index concurrently {index.name};")
 
     def _duplicate(self, index: Index, other: Index) -> Remark:
         if index.keys == other.keys:
-            text, sql = f"index {index.name} is {other.name} once more", f"drop index concurrently {index.name};"
-            return self._remark(Kind.DUPLICATE, True, text, index, sql)
+            return self._remark(Kind.DUPLICATE, True, f"index {index.name} is {other.name} once more", index)
         text = f"index {index.name} is on the first columns of {other.name}, which can stand in for it"
-        return self._remark(Kind.DUPLICATE, False, text, index, None)
+        return self._remark(Kind.DUPLICATE, False, text, index)
 
     def _unused(self, index: Index) -> Remark:
         long = self.since >= self.patience
         text = f"index {index.name} has not been used for {_told(self.since)}, since uses were last counted from zero"
         text += "; look at the standbys too, which count for themselves" if long else ": too short a time to judge by"
-        return self._remark(Kind.UNUSED, long, text, index, f"drop index concurrently {index.name};" if long else None)
+        return self._remark(Kind.UNUSED, long, text, index)
 
-    def _remark(self, kind: Kind, grave: bool, text: str, index: Index, sql: str | None) -> Remark:
+    def _remark(self, kind: Kind, grave: bool, text: str, index: Index, sql: str | None = None) -> Remark:
         table = self.tables[index.table].name
         return Remark(kind, grave, text, table=table, bytes=index.bytes, index=index.name, sql=sql)
 

@@ -29,7 +29,8 @@ class Remark:
         bytes: How much is at stake: the size of the table that is read, or of the index that is too many.
         statement: The statement it is about.
         index: The index it is about.
-        sql: What mends it; None where only a person can say.
+        sql: What mends it, and may be run unread: it builds and rebuilds, and takes nothing away that a query or a
+            constraint could use. None where a person has to decide, or to do something first.
     """
 
     kind: Kind
