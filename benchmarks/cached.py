@@ -63,7 +63,10 @@ async def cached(cluster: Cluster, rounds: int) -> str:
     ):
         vitals = Vitals(started_at=anyio.current_time())
         cache = Cache(house, vitals)
-        routes = [*Routes(store, vitals, 5.0, cache).table(), *Dashboards(load(None).dashboards, reader, cache).table()]
+        routes = [
+            *Routes(store, store, vitals, 5.0, cache).table(),
+            *Dashboards(load(None).dashboards, reader, cache).table(),
+        ]
         runner = web.AppRunner(_timed(application(HttpConfig(token=TOKEN), routes), served), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -49,10 +49,10 @@ class Reception:
         house.start_soon(live.run)
         self.config = _config(settings)
         self.routes: list[web.RouteDef] = [
-            *Routes(stores.stats, vitals, settings.poll_interval.total_seconds(), self._cache).table(),
+            *Routes(stores.stats, stores.health, vitals, settings.poll_interval.total_seconds(), self._cache).table(),
             *Dashboards(_definitions(settings), stores.dashboards, self._cache).table(),
             *Database(stores.stats, vitals).table(),
-            *Jobs(stores.stats, guarded=settings.http_token is not None).table(),
+            *Jobs(stores.lists, guarded=settings.http_token is not None).table(),
             *Stream(live, vitals).table(),
         ]
         if receipts := _receipts(settings, stores.engine, vitals, house):

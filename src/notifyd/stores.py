@@ -2,18 +2,26 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from notifyd.settings import Settings
-from notifyd.store.pool import Store, open_store, outlast
+from notifyd.store.pool import Store, open_beside, open_store, outlast
 from notifyd.store.snapshots import open_snapshots
 from notifyd.store.table import Table
 from notifyd.vitals import PoolVitals
+from notifyd.web.places import PLACES
 
 ENGINE_CONNECTIONS = 6
 """The claim, intents, records, due times, leases and a chore may each be at the database at once."""
 
-STATS_CONNECTIONS = 2
+HEALTH_CONNECTIONS = 1
+"""For signs of life alone, of a millisecond each: nothing that may be slow is ever read over it."""
+
+STATS_CONNECTIONS = PLACES + 3
+"""The counts of some salons, those of all, the stream's look and the server's facts may be read at once: as many as
+each of them ever is, so that none takes another's."""
+
+LISTS_CONNECTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,44 +30,52 @@ class Stores:
 
     Attributes:
         engine: For claiming and settling: plans are pinned.
-        stats: For counts and lists: plans are the planner's.
+        health: For signs of life.
+        stats: For counts: plans are the planner's.
+        lists: For lists, likewise; some filters make them slow.
         dashboards: For other people's statements, which only read; perhaps on a replica.
     """
 
     engine: Store
+    health: Store
     stats: Store
+    lists: Store
     dashboards: Store
 
     def seen(self) -> dict[str, PoolVitals]:
         """Return what each pool has seen, by its purpose."""
-        named = {"engine": self.engine, "stats": self.stats, "dashboards": self.dashboards}
-        return {name: store.watch.vitals for name, store in named.items()}
+        return {pool.name: getattr(self, pool.name).watch.vitals for pool in fields(self)}
 
 
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """Open all of them, waiting out an outage; a replica is connected to when it is first asked.
+    """Open the engine's, waiting out an outage; the others connect when they are first asked.
 
     Raises:
         notifyd.store.table.TableUnusable: The booking system's table is missing or lacks columns.
     """
+    slow = settings.slow_statement.total_seconds()
     async with AsyncExitStack() as stack:
 
-        async def opened(connections: int, *, pinned: bool) -> Store:
-            return await stack.enter_async_context(
-                open_store(
-                    settings.dsn,
-                    settings.table,
-                    connections=connections,
-                    pooled=settings.pooled,
-                    pinned=pinned,
-                    slow=settings.slow_statement.total_seconds(),
-                )
+        async def engine() -> Store:
+            opening = open_store(
+                settings.dsn, settings.table, connections=ENGINE_CONNECTIONS, pooled=settings.pooled, slow=slow
             )
+            return await stack.enter_async_context(opening)
 
-        engine = await outlast(lambda: opened(ENGINE_CONNECTIONS, pinned=True))
-        stats = await outlast(lambda: opened(STATS_CONNECTIONS, pinned=False))
-        yield Stores(engine, stats, await stack.enter_async_context(open_reader(settings, engine.table)))
+        first = await outlast(engine)
+
+        async def beside(connections: int) -> Store:
+            opening = open_beside(settings.dsn, first.table, connections=connections, pooled=settings.pooled, slow=slow)
+            return await stack.enter_async_context(opening)
+
+        yield Stores(
+            engine=first,
+            health=await beside(HEALTH_CONNECTIONS),
+            stats=await beside(STATS_CONNECTIONS),
+            lists=await beside(LISTS_CONNECTIONS),
+            dashboards=await stack.enter_async_context(open_reader(settings, first.table)),
+        )
 
 
 def open_reader(settings: Settings, table: Table) -> AbstractAsyncContextManager[Store]:

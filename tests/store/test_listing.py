@@ -10,10 +10,11 @@ import anyio
 import asyncpg
 import pytest
 
-from notifyd.store.listing import LONGEST_TEXT, STATUSES, Place, PlaceUnreadable, Wanted, list_jobs
+from notifyd.store.listing import LONGEST_NAME, LONGEST_TEXT, STATUSES, Place, PlaceUnreadable, Wanted, list_jobs
 from notifyd.store.migrate import migrate
 from notifyd.store.pool import Store, open_store
-from store.shapes import SHAPES, TABLE, connected
+from notifyd.store.stats import read
+from store.shapes import PRISMA, SHAPES, TABLE, connected
 from support.jobs import insert_job
 
 ABSURD = (
@@ -197,12 +198,39 @@ async def test_a_place_that_is_none(store: Store, text: str) -> None:
         await list_jobs(store, Wanted(below=Place(text, 0)))
 
 
+async def test_a_row_of_no_time_is_counted_and_not_listed(empty_database: str) -> None:
+    """An adopted table may hold rows without `created_at`: they harm no page, and are listed once it is set."""
+    async with connected(empty_database) as booking:
+        await booking.execute(PRISMA.replace("created_at TIMESTAMP(3) NOT NULL", "created_at TIMESTAMP(3)"))
+        lost, found = [await insert_job(booking, id=name, updated_at=datetime(2026, 1, 1)) for name in "ab"]  # noqa: DTZ001
+        await booking.execute("update notification_jobs set created_at = null where id = $1", lost)
+        await migrate(empty_database)
+        async with open_store(empty_database, TABLE, connections=1, pinned=False) as store:
+            assert [found] == ids(await walk(store, Wanted(limit=1)))
+            assert 2 == (await read(store)).jobs["pending"]
+            await booking.execute("update notification_jobs set created_at = updated_at where created_at is null")
+            assert [found, lost] == ids(await walk(store, Wanted(limit=1)))
+
+
 async def test_long_texts_are_cut(connection: asyncpg.Connection, store: Store) -> None:
-    """A payload of a hundred megabytes is no answer of a hundred megabytes; without being asked for it is not read."""
-    await insert_job(connection, payload="x" * 100_000, error="y" * 100_000)
-    (job,) = (await list_jobs(store, Wanted(payload=True))).jobs
+    """A column of a hundred megabytes is no answer of a hundred megabytes; error and payload are read if asked for."""
+    names = ("id", "salon_id", "client_id", "appointment_id", "type")
+    await insert_job(connection, payload="x" * 100_000, error="y" * 100_000, **dict.fromkeys(names, "z" * 100_000))
+    (job,) = (await list_jobs(store, Wanted(texts=True))).jobs
     assert (LONGEST_TEXT, LONGEST_TEXT) == (len(job["payload"]), len(job["error"]))
-    assert (await list_jobs(store, Wanted())).jobs[0]["payload"] is None
+    assert {"z" * LONGEST_NAME} == {job[name] for name in names}
+    (job,) = (await list_jobs(store, Wanted())).jobs
+    assert (None, None) == (job["payload"], job["error"])
+
+
+async def test_a_cut_id_still_has_its_place(connection: asyncpg.Connection, store: Store) -> None:
+    """Ids that are alike for as far as they are shown, of one moment, are paged like any others: each row once."""
+    moment = datetime.fromisoformat("2026-01-01")
+    await insert_job(connection, id="other", created_at=moment)
+    for number in range(7):
+        await insert_job(connection, id="x" * LONGEST_NAME + str(number), created_at=moment)
+    jobs = await walk(store, Wanted(limit=2))
+    assert ["other", *7 * ["x" * LONGEST_NAME]] == sorted(ids(jobs))
 
 
 def test_the_states_are_those_of_the_contract() -> None:

@@ -9,8 +9,9 @@ import anyio
 
 from notifyd.dashboards import load
 from notifyd.model.dashboard import Dashboard
-from notifyd.store.pool import Store, open_store
+from notifyd.store.pool import Store, open_beside, open_store
 from notifyd.store.snapshots import open_snapshots
+from notifyd.stores import HEALTH_CONNECTIONS, LISTS_CONNECTIONS, STATS_CONNECTIONS
 from notifyd.vitals import Vitals
 from notifyd.web.cache import Cache
 from notifyd.web.dashboards import Dashboards
@@ -50,16 +51,18 @@ async def served(
     now = anyio.current_time()
     vitals = Vitals(started_at=now, slots=8, last_claim_at=now, database_ok=True)
     async with (
-        open_store(dsn, "notification_jobs", connections=2, pinned=False) as store,
+        open_store(dsn, "notification_jobs", connections=STATS_CONNECTIONS, pinned=False) as store,
+        open_beside(dsn, store.table, connections=HEALTH_CONNECTIONS) as health,
+        open_beside(dsn, store.table, connections=LISTS_CONNECTIONS) as lists,
         open_snapshots(dsn, store.table, pooled=False, replica=False) as reader,
         anyio.create_task_group() as house,
     ):
-        vitals.pools = {"stats": store.watch.vitals}
+        vitals.pools = {"stats": store.watch.vitals, "health": health.watch.vitals, "lists": lists.watch.vitals}
         cache = Cache(house, vitals)
         config = HttpConfig(port=port, token=token, roles=roles)
-        routes = Routes(store, vitals, POLL, cache).table() + Database(store, vitals).table()
+        routes = Routes(store, health, vitals, POLL, cache).table() + Database(store, vitals).table()
         routes += Dashboards(dashboards, reader, cache).table()
-        routes += Jobs(store, guarded=token is not None).table()
+        routes += Jobs(lists, guarded=token is not None).table()
         live = Live(store, vitals)
         house.start_soon(live.run)
         routes += Stream(live, vitals).table()

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from notifyd.store.listing import LONGEST_TEXT, Place
+from notifyd.store.listing import LONGEST_NAME, LONGEST_TEXT, MOST_ROWS, MOST_ROWS_WITH_TEXTS, Place
 from notifyd.web import cursor
 from notifyd.web.jobs import FIELDS, PERSONAL
 from support.jobs import insert_job
@@ -15,6 +15,13 @@ from web.serving import House, served
 
 TOKEN = "s3cret"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+HUGE = """
+insert into notification_jobs (id, salon_id, client_id, appointment_id, type, payload, error)
+select n || long, long, long, long, repeat('🦊', 750000), long, long
+from repeat('🦊', 10000) long, generate_series(1, $1) n
+"""
+"""Rows of which every text is far too long, the type by three megabytes."""
 
 
 async def ask(house: House, query: str = "", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
@@ -94,6 +101,8 @@ async def test_with_a_token_what_is_asked_for_is_told(database: str) -> None:
         ("?limit=0", "limit is out of its range"),
         ("?limit=201", "limit is out of its range"),
         ("?limit=ten", "limit is out of its range"),
+        ("?limit=51&fields=id,payload", "limit is out of its range"),
+        ("?limit=51&fields=error", "limit is out of its range"),
         ("?limit=²", "limit is out of its range"),
         ("?limit=1&limit=2", "limit is given more than once"),
         ("?status=finished", "status has a value that is not known"),
@@ -114,8 +123,8 @@ async def test_with_a_token_what_is_asked_for_is_told(database: str) -> None:
 )
 async def test_what_cannot_be_is_refused(database: str, query: str, error: str) -> None:
     """A wrong parameter is named, with a cure, and is no error of ours."""
-    async with served(database) as house:
-        status, body = await ask(house, query)
+    async with served(database, token=TOKEN) as house:
+        status, body = await ask(house, query, BEARER)
     assert (400, error) == (status, body["error"])
     assert body["cure"]
 
@@ -167,14 +176,62 @@ async def test_a_large_answer_is_packed_aside(database: str) -> None:
     assert (200, 30, {LONGEST_TEXT}) == (status, len(page["jobs"]), {len(job["payload"]) for job in page["jobs"]})
 
 
+@pytest.mark.parametrize(
+    ("fields", "rows", "characters"),
+    [
+        ((*FIELDS, "client_id", "appointment_id"), MOST_ROWS, 5 * LONGEST_NAME),
+        ((*FIELDS, *PERSONAL), MOST_ROWS_WITH_TEXTS, 5 * LONGEST_NAME + 2 * LONGEST_TEXT),
+    ],
+)
+async def test_a_page_is_of_bounded_size(database: str, fields: tuple[str, ...], rows: int, characters: int) -> None:
+    """However long the texts of its rows are, the largest page has as many bytes as its limits promise."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(HUGE, rows + 1)
+    await connection.close()
+    async with served(database, token=TOKEN) as house:
+        query = {"limit": str(rows), "fields": ",".join(fields)}
+        async with house.http.get("/jobs", params=query, headers=BEARER) as answer:
+            body = await answer.read()
+    page = json.loads(body)
+    assert (200, rows, {"🦊" * LONGEST_NAME}) == (
+        answer.status, len(page["jobs"]), {job["type"] for job in page["jobs"]},
+    )  # fmt: skip
+    assert page["next"]
+    assert rows * characters <= 1_100_000
+    assert len(body) <= 12 * rows * characters + rows * 500  # an emoji takes 12; names of fields, times, states
+
+
+@pytest.mark.parametrize(
+    ("query", "cure"),
+    [
+        ("?status=failed&salon_id=s", "ask again in a moment"),
+        ("?appointment_id=a&type=t", "no index serves type and appointment_id: give salon_id, or created_from too"),
+        ("?appointment_id=a&salon_id=s", "no index serves appointment_id: give created_from too"),
+    ],
+)
+async def test_a_slow_filter_is_told_with_its_cure(database: str, query: str, cure: str) -> None:
+    """A page that does not come in time is refused with the filter that would have made it quick."""
+    locker = await asyncpg.connect(database)
+    try:
+        async with served(database, token=TOKEN) as house:
+            await locker.execute("begin; lock table notification_jobs in access exclusive mode")
+            async with house.http.get(f"/jobs{query}", headers=BEARER) as answer:
+                body = await answer.json()
+            assert (503, "2") == (answer.status, answer.headers["Retry-After"])
+            assert "the database gave no page: no answer within the time limit" == body["error"]
+            assert cure in body["cure"]
+            assert ("index" in cure) == ("index" in body["cure"])
+    finally:
+        await locker.close()
+
+
 async def test_a_locked_table_is_told(database: str) -> None:
     """A page that does not come within its time is an answer with a cure, and the next one is there again."""
     locker = await asyncpg.connect(database)
     try:
         async with served(database) as house:
             await locker.execute("begin; lock table notification_jobs in access exclusive mode")
-            status, body = await ask(house)
-            assert (503, True) == (status, body["error"].startswith("the database does not answer: "))
+            assert 503 == (await ask(house))[0]
             await locker.execute("rollback")
             assert 200 == (await ask(house))[0]
     finally:

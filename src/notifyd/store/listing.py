@@ -21,12 +21,18 @@ from notifyd.store.pool import Store
 LIST_LIMIT = 2.0
 """Seconds. A page takes a few milliseconds; only a filter that hardly any row passes takes longer."""
 
+LONGEST_NAME = 1_000
+"""Characters that are shown of an id, a type and the like: as many as a filter takes."""
+
 LONGEST_TEXT = 8_192
-"""Characters of a payload, and of an error, that are shown; a stranger's may have a hundred million, and a page has
-200 of them."""
+"""Characters that are shown of a payload, and of an error."""
 
 MOST_ROWS = 200
-"""Rows of one page."""
+"""Rows of one page without error and payload."""
+
+MOST_ROWS_WITH_TEXTS = 50
+"""Rows of one page with them. Either way a page has at most 1.1 million characters of strangers', who may have written
+a hundred million into every column: 1.1 MB as JSON in plain letters, 13 MB where all of them are emoji."""
 
 LOWEST_TIE = -(2**63)
 
@@ -66,8 +72,8 @@ class Wanted:
         created_from: Not created before it.
         created_to: Created before it.
         below: Where the last page ended.
-        payload: Whether the payload is wanted too.
-        limit: Rows, at the most `MOST_ROWS`.
+        texts: Whether error and payload are wanted too.
+        limit: Rows, at the most `MOST_ROWS`, or `MOST_ROWS_WITH_TEXTS`.
     """
 
     statuses: Sequence[str] = STATUSES
@@ -77,7 +83,7 @@ class Wanted:
     created_from: datetime | None = None
     created_to: datetime | None = None
     below: Place = TOP
-    payload: bool = False
+    texts: bool = False
     limit: int = 50
 
 
@@ -86,7 +92,7 @@ class Page:
     """One page.
 
     Attributes:
-        jobs: Columns by name. Times are ISO 8601 text, UTC where the column has no zone.
+        jobs: Columns by name, long ones cut. Times are ISO 8601 text, UTC where the column has no zone.
         end: Where the next page begins; None after the last.
     """
 
@@ -97,10 +103,12 @@ class Page:
 # One index scan for each state, each of them in order and ended after a page: so a rare state costs no more than a
 # frequent one, whatever the planner believes of either. The expressions are those of the indexes, letter by letter.
 _LIST = """
-select page.id, page.salon_id, page.client_id, page.appointment_id, page.type, page.status, page.attempts,
-    page.max_attempts, left(page.error, $12) as error, page.tie, to_json(page.created_at) #>> '{}' as created_at,
+select left(page.id, {name}) as id, left(page.salon_id, {name}) as salon_id, left(page.client_id, {name}) as client_id,
+    left(page.appointment_id, {name}) as appointment_id, left(page.type, {name}) as type, page.status, page.attempts,
+    page.max_attempts, page.tie, to_json(page.created_at) #>> '{}' as created_at,
     to_json(page.updated_at) #>> '{}' as updated_at, to_json(page.processed_at) #>> '{}' as processed_at,
-    case when $11 then left(page.payload::text, $12) end as payload
+    case when $11 then left(page.error, {text}) end as error,
+    case when $11 then left(page.payload::text, {text}) end as payload
 from (
     select listed.* from unnest($1::text[]) wanted(state) cross join lateral (
         select id::text, salon_id::text, client_id::text, appointment_id::text, type::text, status::text, attempts,
@@ -120,7 +128,8 @@ order by page.created_at desc, page.tie desc
 
 
 def _fill(whose: str) -> str:
-    pieces = {"{whose}": whose, "{tie}": TIE, "{listed}": LISTED, "{salon}": SALON}
+    lengths = {"{name}": str(LONGEST_NAME), "{text}": str(LONGEST_TEXT)}
+    pieces = {"{whose}": whose, "{tie}": TIE, "{listed}": LISTED, "{salon}": SALON, **lengths}
     sql = _LIST
     for placeholder, piece in pieces.items():
         sql = sql.replace(placeholder, piece)
@@ -155,8 +164,7 @@ async def list_jobs(store: Store, wanted: Wanted) -> Page:
             wanted.appointment_id,
             wanted.limit + 1,  # one more tells whether there is a next page
             wanted.salon_id,
-            wanted.payload,
-            LONGEST_TEXT,
+            wanted.texts,
             timeout=LIST_LIMIT,
         )
     except asyncpg.DataError as error:  # of all that is sent only the place may be no time, or no number of 64 bits

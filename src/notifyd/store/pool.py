@@ -162,27 +162,56 @@ async def open_store(
         notifyd.store.table.TableUnusable: The table is missing or lacks columns.
     """
     watch = Watch(connections, slow)
-    options: dict[str, Any] = {"server_settings": PINNED_PLANS if pinned else FREE_PLANS}
-    if pooled:
-        options = {"statement_cache_size": 0}
     try:
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=connections,
-            connect=cast(Any, watch.connect),
-            reset=keep_session,
-            **options,
-        )
+        pool = await _pool(dsn, watch, PINNED_PLANS if pinned else FREE_PLANS, pooled=pooled, ready=1)
     except AWAY as error:
         raise DatabaseUnavailable.because(error) from error
-    try:
+    async with closing(pool):
         try:
             async with pool.acquire(timeout=STATEMENT_TIMEOUT) as connection:
                 looked_up = await inspect(cast("asyncpg.Connection", connection), table)
         except AWAY as error:
             raise DatabaseUnavailable.because(error) from error
         yield Store(pool, looked_up, watch)
+
+
+@asynccontextmanager
+async def open_beside(
+    dsn: str, table: Table, *, connections: int, pooled: bool = False, slow: float = inf
+) -> AsyncIterator[Store]:
+    """Make one more pool for a table that was looked at; nobody is connected to before the first statement.
+
+    Plans are left to the planner.
+
+    Args:
+        dsn: As of `open_store`.
+        table: As another store of the same database has it.
+        connections: At most this many.
+        pooled: As of `open_store`.
+        slow: As of `open_store`.
+    """
+    watch = Watch(connections, slow)
+    async with closing(await _pool(dsn, watch, FREE_PLANS, pooled=pooled, ready=0)) as pool:
+        yield Store(pool, table, watch)
+
+
+async def _pool(dsn: str, watch: Watch, settings: dict[str, str], *, pooled: bool, ready: int) -> asyncpg.Pool:
+    options: dict[str, Any] = {"statement_cache_size": 0} if pooled else {"server_settings": settings}
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=ready,
+        max_size=watch.vitals.limit,
+        connect=cast(Any, watch.connect),
+        reset=keep_session,
+        **options,
+    )
+
+
+@asynccontextmanager
+async def closing(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Pool]:
+    """Close a pool in the end, within bounded time."""
+    try:
+        yield pool
     finally:
         with anyio.move_on_after(2, shield=True) as limit:
             await pool.close()

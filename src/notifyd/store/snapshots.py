@@ -17,7 +17,7 @@ from typing import Any, cast
 import anyio
 import asyncpg
 
-from notifyd.store.pool import CANCEL_TIMEOUT, Store, keep_session
+from notifyd.store.pool import CANCEL_TIMEOUT, Store, closing, keep_session
 from notifyd.store.table import Table
 from notifyd.store.watch import Watch
 
@@ -97,10 +97,5 @@ async def open_snapshots(
     pool = await asyncpg.create_pool(
         dsn, min_size=0, max_size=CONNECTIONS, connect=cast(Any, opening), reset=keep_session, **options
     )
-    try:
+    async with closing(pool):
         yield Snapshots(pool, table, watch, pooled=pooled)
-    finally:
-        with anyio.move_on_after(2, shield=True) as limit:
-            await pool.close()
-        if limit.cancelled_caught:
-            pool.terminate()

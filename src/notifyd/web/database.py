@@ -3,7 +3,7 @@
 The first is the process' own and is told whatever becomes of the database; the second is missing while it is away.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +29,7 @@ class Database:
 
     store: Store
     vitals: Vitals
+    _turn: anyio.Lock = field(default_factory=anyio.Lock, init=False)  # whoever asks takes one connection at the most
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes; HEAD is answered wherever GET is."""
@@ -39,7 +40,8 @@ class Database:
         server, trouble = None, {}
         try:
             with anyio.fail_after(READ_LIMIT):
-                server = await look(self.store)
+                async with self._turn:
+                    server = await look(self.store)
         except (DatabaseUnavailable, TimeoutError) as error:
             trouble = {"error": f"the database does not answer: {silence(error)}", "cure": "ask again in a moment"}
         pools = {name: _pool(pool) for name, pool in self.vitals.pools.items()}

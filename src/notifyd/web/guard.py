@@ -3,9 +3,10 @@
 A role's token opens the dashboards and nothing else; which of them, they say themselves. Whoever asks for what the
 cache keeps stands in a long queue, since he costs next to nothing: what must be made for him has its own limit there.
 
-`/healthz` passes without token and without a place in the queue: it must answer when everything else is busy. Receipts
-have no token, since whoever brings one cannot know it, and a queue of their own: they come in bursts, and are not sent
-again. A stream has its own places, and no end.
+`/healthz` passes without token and without a place in the queue: it must answer when everything else is busy. Who asks
+for readiness or for metrics never stands behind those who look at figures. Lists have a short queue: some filters make
+them slow. Receipts have no token, since whoever brings one cannot know it, and a queue of their own: they come in
+bursts, and are not sent again. A stream has its own places, and no end.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from aiohttp import web
 from notifyd import log
 from notifyd.web.answers import SECURITY_HEADERS, refusal
 from notifyd.web.callers import CALLER, Callers
+from notifyd.web.jobs import PATH as JOBS
 from notifyd.web.receipts import PATH as RECEIPTS
 from notifyd.web.stream import PATH as STREAM
 
@@ -29,6 +31,9 @@ DEADLINE = 5.0
 
 OPEN = "/healthz"
 
+PROBES = ("/readyz", "/metrics")
+"""Each has a queue of its own."""
+
 STATS = "/stats"
 
 DASHBOARDS = "/dashboards"
@@ -36,6 +41,9 @@ DASHBOARDS = "/dashboards"
 MOST_VIEWERS = 2_000
 """Requests at once for what the cache keeps. A thousand open tabs ask within the same second when the daemon is back;
 each is a connection, of which a process may have 4,096 under systemd."""
+
+MOST_LISTS = 8
+"""Requests for a list at once; two of them read."""
 
 MOST_RECEIPTS = 500
 """Receipts taken at once: as many as one statement writes."""
@@ -50,13 +58,13 @@ class Guard:
         self._callers = callers
         self._requests = _Queue(most_in_flight)
         self._viewers = _Queue(MOST_VIEWERS)
-        self._receipts = _Queue(MOST_RECEIPTS)
+        self._queues = {
+            RECEIPTS: _Queue(MOST_RECEIPTS),
+            STATS: self._viewers,
+            JOBS: _Queue(MOST_LISTS),
+            **{path: _Queue(most_in_flight) for path in PROBES},
+        }
         self._deadline = deadline
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are being served."""
-        return self._requests.taken
 
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -70,7 +78,7 @@ class Guard:
         if request.path == OPEN:
             return await self._handled(request, handler, self._deadline)
         if request.path == RECEIPTS:
-            return await self._queued(self._receipts, request, handler)
+            return await self._queued(request, handler)
         caller = self._callers.who(request.headers.get("Authorization", ""))
         if caller is None:
             return refusal(
@@ -84,10 +92,10 @@ class Guard:
         request[CALLER] = caller
         if request.path == STREAM:
             return await self._handled(request, handler, None)
-        kept = _is_dashboard(request) or request.path == STATS
-        return await self._queued(self._viewers if kept else self._requests, request, handler)
+        return await self._queued(request, handler)
 
-    async def _queued(self, queue: "_Queue", request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _queued(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        queue = self._viewers if _is_dashboard(request) else self._queues.get(request.path, self._requests)
         if queue.taken >= queue.places:
             return refusal(
                 HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", "ask again in a second", Retry_After="1"

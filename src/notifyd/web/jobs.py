@@ -13,7 +13,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.listing import MOST_ROWS, STATUSES, TOP, PlaceUnreadable, Wanted, list_jobs
+from notifyd.store.listing import MOST_ROWS, MOST_ROWS_WITH_TEXTS, STATUSES, TOP, PlaceUnreadable, Wanted, list_jobs
 from notifyd.store.pool import Store
 from notifyd.web import cursor
 from notifyd.web.answers import compressed, document, refusal
@@ -28,6 +28,12 @@ FIELDS = (
 
 PERSONAL = ("client_id", "appointment_id", "error", "payload")
 """What is told to holders of the token alone, when they ask for it."""
+
+TEXTS = ("error", "payload")
+"""What is so long that a page with it has fewer jobs."""
+
+UNSERVED = ("type", "appointment_id")
+"""Filters that no index of ours serves: every row is read that the others leave."""
 
 PARAMETERS = (
     "status", "salon_id", "type", "appointment_id", "created_from", "created_to", "fields", "limit", "cursor",
@@ -45,7 +51,7 @@ class Jobs:
     """What the handler needs.
 
     Attributes:
-        store: The database, on connections whose plans are the planner's.
+        store: The database, on connections for lists alone: a filter that hardly any row passes takes one for seconds.
         guarded: Whether whoever gets here has shown a token.
     """
 
@@ -69,9 +75,8 @@ class Jobs:
         except (cursor.CursorUnreadable, PlaceUnreadable):
             return refusal(HTTPStatus.BAD_REQUEST, "cursor is none that was given here", _FROM_THE_TOP)
         except DatabaseUnavailable as error:
-            cure = "ask again in a moment, or for less: give salon_id, created_from, or fewer filters"
             return refusal(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"the database does not answer: {error}", cure, Retry_After="2"
+                HTTPStatus.SERVICE_UNAVAILABLE, f"the database gave no page: {error}", _cure(wanted), Retry_After="2"
             )
         told: dict[str, Any] = {
             "jobs": [{name: job[name] for name in fields} for job in page.jobs],
@@ -85,6 +90,7 @@ class Jobs:
         appointment_id = value(query, "appointment_id")
         if not self.guarded and (appointment_id or set(fields) & set(PERSONAL)):
             raise _NeedsTokenError
+        texts = bool(set(fields) & set(TEXTS))
         wanted = Wanted(
             statuses=several(query, "status", STATUSES, STATUSES),
             salon_id=value(query, "salon_id"),
@@ -92,8 +98,17 @@ class Jobs:
             appointment_id=appointment_id,
             created_from=moment(query, "created_from"),
             created_to=moment(query, "created_to"),
-            payload="payload" in fields,
-            limit=number(query, "limit", 50, MOST_ROWS),
+            texts=texts,
+            limit=number(query, "limit", 50, MOST_ROWS_WITH_TEXTS if texts else MOST_ROWS),
         )
         below = value(query, "cursor")
         return fields, replace(wanted, below=cursor.read(below) if below else TOP)
+
+
+def _cure(wanted: Wanted) -> str:
+    """Say how to get the page; what the database lacks of an index, another filter makes up for."""
+    unserved = [name for name in UNSERVED if getattr(wanted, name) is not None]
+    if not unserved:
+        return "ask again in a moment"
+    also = "created_from" if wanted.salon_id else "salon_id, or created_from"
+    return f"ask again in a moment; no index serves {' and '.join(unserved)}: give {also} too, so that less is read"

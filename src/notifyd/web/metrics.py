@@ -23,16 +23,17 @@ Name = TypeVar("Name", bound=str)
 Sample = tuple[tuple[str, ...], float]
 
 
-def exposition(stats: Stats | None, vitals: Vitals, now: float) -> bytes:
+def exposition(stats: Stats | None, vitals: Vitals, now: float, *, database_up: bool) -> bytes:
     """Write the text.
 
     Args:
-        stats: The snapshot; None when the database did not answer, which leaves its metrics out.
+        stats: The snapshot; None when there was none in time, which leaves its metrics out.
         vitals: The process' own.
         now: The monotonic clock.
+        database_up: Whether the database has just answered.
     """
     registry = CollectorRegistry(auto_describe=False)
-    own = [*_of_process(vitals, now, stats is not None), *_of_pools(vitals.pools), *_of_cache(vitals)]
+    own = [*_of_process(vitals, now, database_up), *_of_pools(vitals.pools), *_of_cache(vitals)]
     registry.register(_Given([*own, *(_of_rows(stats) if stats else ())]))
     return generate_latest(registry)
 
@@ -74,7 +75,7 @@ def _of_process(vitals: Vitals, now: float, database_up: bool) -> Iterator[Metri
     paused = [((channel.value,), float(channel in vitals.pauses)) for channel in Channel]
     yield _gauge("info", "The daemon's version.", [((__version__,), 1.0)], "version")
     yield _gauge("uptime_seconds", "How long the daemon has run.", now - vitals.started_at)
-    yield _gauge("database_up", "Whether the database answered, a second ago at most.", database_up)
+    yield _gauge("database_up", "Whether the database has just answered.", database_up)
     yield _gauge("listening", "Whether LISTEN works; without it jobs are found at poll speed.", vitals.listening)
     yield _gauge("draining", "Whether the daemon is stopping.", vitals.draining)
     yield _gauge("in_flight", "Jobs held now.", vitals.in_flight)

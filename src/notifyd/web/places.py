@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 PLACES = 2
-"""Loads that read at once: as many as the pool that they share has connections."""
+"""Loads of one line that read at once."""
 
 MOST_LOADS = 1_000
 """Loads under way, those in the line and those that wait for another of their key among them."""

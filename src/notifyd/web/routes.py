@@ -26,6 +26,9 @@ from notifyd.web.readiness import judge
 COUNTS = Keep(ttl=1.0, stale=1.0)
 """How long the counts are kept; what is inserted and settled here takes them out of date sooner."""
 
+SCRAPE_LIMIT = 4.5
+"""Seconds in which `/metrics` asks for counts; without them it tells the rest before the guard ends the request."""
+
 _PAGE = {
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
@@ -40,12 +43,14 @@ class Routes:
 
     Attributes:
         store: The database, on connections whose plans are the planner's.
+        health: The same, on one that nothing slow is read over.
         vitals: What the engine writes.
         poll_interval: Seconds between two polls of the claim loop, from which `/readyz` knows what is late.
         cache: Keeps the counts.
     """
 
     store: Store
+    health: Store
     vitals: Vitals
     poll_interval: float
     cache: Cache
@@ -96,11 +101,13 @@ class Routes:
         return kept(request, served)
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        """The same for Prometheus, and the process' own vitals; without a database these alone."""
-        snapshot = None
-        with suppress(DatabaseUnavailable, TimeoutError):  # notifyd_database_up says so
+        """The same for Prometheus, and the process' own vitals; without a database, or counts in time, these alone."""
+        snapshot, answers = None, False
+        with suppress(DatabaseUnavailable, TimeoutError), anyio.fail_after(SCRAPE_LIMIT):
+            await self._alive()
+            answers = True
             snapshot = (await self._counts(None, None, stale=False)).copy.value
-        text = metrics.exposition(snapshot, self.vitals, anyio.current_time())
+        text = metrics.exposition(snapshot, self.vitals, anyio.current_time(), database_up=answers)
         return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def openapi(self, _request: web.Request) -> web.Response:
@@ -124,7 +131,7 @@ class Routes:
 
     async def _alive(self) -> None:
         with anyio.fail_after(PING_LIMIT):
-            await ping(self.store)
+            await ping(self.health)
 
 
 async def page(request: web.Request) -> web.Response:
