@@ -24,7 +24,7 @@ from notifyd.store.rescue import ADOPT_ORPHANS, RESCUE
 from notifyd.store.retention import FORGET, PURGE
 from notifyd.store.rollups import FOLD
 from notifyd.store.schedule import PROMOTE, RESCHEDULE_LOST
-from notifyd.store.stats import COUNT_ALL, COUNT_SALON
+from notifyd.store.stats import COUNT_ALL, COUNT_SALON, COUNT_SALONS
 from notifyd.store.table import Table, inspect
 from store.shapes import PRISMA, TABLE, connected
 
@@ -130,7 +130,12 @@ IDLE = (
 """Statements that find their rows themselves."""
 
 
-COUNTED = ((COUNT_ALL, "null, null"), (COUNT_SALON, "'salon', null"), (COUNT_ALL, "null, now() - interval '9 days'"))
+COUNTED = (
+    (COUNT_ALL, "null, null"),
+    (COUNT_SALON, "'salon', null"),
+    (COUNT_SALONS, "array['salon', 'nobody'], null"),
+    (COUNT_ALL, "null, now() - interval '9 days'"),
+)
 """Eight thousand rows wait, and two thousand were called off, in the table of a million."""
 
 

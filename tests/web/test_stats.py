@@ -10,7 +10,7 @@ import pytest
 
 from notifyd.model.job import State
 from notifyd.store.pool import Store, open_store
-from notifyd.store.stats import ChannelStats, Stats, read
+from notifyd.store.stats import ChannelStats, Stats, read, read_salons
 from notifyd.store.verify import verify
 from support.jobs import insert_job
 
@@ -155,6 +155,40 @@ async def test_the_salons_add_up_to_the_whole(database: str) -> None:
     assert ChannelStats(sent=1, failed=0, suppressed=0, unknown=1, paused=1) == second.channels["sms"]
     assert figures(whole) == [a + b for a, b in zip(figures(first), figures(second), strict=True)]
     assert {0} == set(figures(nobody))
+
+
+async def test_several_salons_at_once(database: str) -> None:
+    """One statement tells of each salon what a statement of its own would, and nothing of those not asked for."""
+    salons = ["salon-1", "salon-2", "nobody", "x' or 1=1", "", "SALON-1"]
+    async with opened(database) as (connection, store):
+        await furnished(connection)
+        await count_first(database)
+        for number, salon in enumerate(salons[:2], start=1):
+            for status in ("pending", "scheduled", "cancelled", "Done"):
+                for _ in range(number):
+                    await insert_job(connection, salon_id=salon, status=status)
+            job = await insert_job(connection, salon_id=salon, status="scheduled")
+            await schedule(connection, job, -1000 * number)
+        await insert_job(connection, salon_id="another")
+        await connection.execute(  # what is not folded yet
+            "insert into notifyd.tallies (counts)"
+            " select array[row(now(), notifyd.job_key(salon), '', 'sms', 'sent', 7, 0)::notifyd.tally]"
+            " from unnest(array['salon-2', 'another']) salon"
+        )
+        together = await read_salons(store, salons)
+        alone = {salon: await read(store, salon) for salon in salons}
+    second = alone["salon-2"]
+    assert (2, 2, 2, 8) == (
+        second.jobs["pending"],
+        second.jobs["cancelled"],
+        second.unknown_status,
+        second.channels["sms"].sent,
+    )
+    assert {salon: figures(one) for salon, one in alone.items()} == {
+        salon: figures(one) for salon, one in together.items()
+    }
+    assert [1000, 2000, 0, 0, 0, 0] == [int(one.oldest_due_s) for one in together.values()]
+    assert 1 == len({one.as_of for one in together.values()})
 
 
 def figures(stats: Stats) -> list[int]:
