@@ -20,7 +20,7 @@ from notifyd.web.jobs import Jobs
 from notifyd.web.live import Live
 from notifyd.web.routes import Routes
 from notifyd.web.server import HttpConfig, serve
-from notifyd.web.stream import Stream
+from notifyd.web.stream import HEARTBEAT, Stream
 
 SHIPPED = load(None).dashboards
 
@@ -46,6 +46,8 @@ async def served(
     roles: tuple[tuple[str, str], ...] = (),
     dashboards: Mapping[str, Dashboard] = SHIPPED,
     port: int = 0,
+    *,
+    heartbeat: float = HEARTBEAT,
 ) -> AsyncIterator[House]:
     """Serve on loopback, on any free port if none is named; the vitals are those of a daemon that has just claimed."""
     now = anyio.current_time()
@@ -65,7 +67,7 @@ async def served(
         routes += Jobs(lists, guarded=token is not None).table()
         live = Live(store, vitals)
         house.start_soon(live.run)
-        routes += Stream(live, vitals).table()
+        routes += Stream(live, vitals, heartbeat).table()
         port = await house.start(serve, config, routes)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             yield House(http, vitals, store, port, cache)

@@ -136,6 +136,31 @@ async def test_a_lost_database_is_told(restartable: Cluster) -> None:
         await expect(trouble).to_be_hidden(timeout=SOON)
 
 
+async def test_a_long_outage_is_told_all_along(restartable: Cluster) -> None:
+    """The page goes on saying what is wrong, over the one connection that it has, and does not blame the daemon."""
+    dsn = await Databases(restartable).create()
+    async with served(dsn, heartbeat=0.5) as house, opened(house.port) as (page, asked):
+        heard = await events(page)
+        restartable.kill()
+        trouble = page.locator("#trouble")
+        await expect(trouble).to_contain_text("The database does not answer", timeout=SOON)
+        for _ in range(4):
+            heard.clear()
+            assert await until(lambda: "trouble" in heard)
+            await page.clock.fast_forward(30_000)  # two together are longer than the page bears silence
+        await expect(trouble).to_contain_text("The database does not answer")
+        assert 1 == asked.count("/stats/stream")
+
+
+async def events(page: Page) -> list[str]:
+    """Give the names of the events that the browser passes on to the page from now on; a comment is none."""
+    heard: list[str] = []
+    browser = await page.context.new_cdp_session(page)
+    browser.on("Network.eventSourceMessageReceived", lambda event: heard.append(event["eventName"]))
+    await browser.send("Network.enable")
+    return heard
+
+
 @pytest.mark.parametrize(("width", "lines"), [(390, [3, 2, 2]), (768, [3, 4]), (1280, [7])])
 async def test_it_fits(database: str, width: int, lines: list[int]) -> None:
     """Seven cards stand in even lines and no figure is cut, with millions too: on a phone, a tablet, a desktop."""

@@ -1,7 +1,9 @@
 """`/stats/stream` over real sockets: what viewers are told, how many there may be, and what becomes of slow ones."""
 
+import contextlib
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,9 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from notifyd.demo.postgres import Cluster
-from notifyd.store import stats
-from notifyd.store.pool import Store, open_store
-from notifyd.store.stats import Stats
+from notifyd.store.pool import open_store
 from notifyd.vitals import Vitals
 from notifyd.web import live, stream
 from notifyd.web.callers import Callers
@@ -30,6 +30,8 @@ from support.waiting import until
 from web.serving import served
 
 Event = dict[str, str]
+
+COMMENT: Event = {"": ""}
 
 
 async def read(answer: aiohttp.ClientResponse, within: float = 10) -> Event:
@@ -62,6 +64,7 @@ async def streaming(
         open_store(dsn, "notification_jobs", connections=2, pinned=False) as store,
         anyio.create_task_group() as house,
     ):
+        vitals.pools = {"stats": store.watch.vitals}
         watched = live.Live(store, vitals, breath)
         house.start_soon(watched.run)
         port = await house.start(serve, HttpConfig(port=0), stream.Stream(watched, vitals, heartbeat, patience).table())
@@ -77,6 +80,34 @@ async def book(dsn: str, **columns: Any) -> None:
         await insert_job(connection, **columns)
     finally:
         await connection.close()
+
+
+async def fill(dsn: str, jobs: int, *, salons: int) -> None:
+    """Insert many jobs, as many of each salon."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(
+            "insert into notification_jobs (salon_id, client_id, type, payload) "
+            "select 'salon-' || n % $2, 'client', 'reminder_2h', '{}' from generate_series(1, $1::int) n",
+            jobs,
+            salons,
+        )
+    finally:
+        await connection.close()
+
+
+async def hear_of(answer: aiohttp.ClientResponse, pending: int) -> None:
+    """Read until so many jobs wait: meanwhile it is told how long they have waited."""
+    with anyio.fail_after(10):
+        while (await told(answer))["jobs"]["pending"] != pending:
+            pass
+
+
+def looks(vitals: Vitals) -> Counter[str]:
+    """Return how often the counts were read, by statement."""
+    statements = vitals.pools["stats"].statements
+    names = {name: name.partition(".")[2] for name in statements if name.startswith("stats.COUNT_")}
+    return Counter({short: statements[name].count for name, short in names.items()})
 
 
 async def test_what_a_viewer_is_told(database: str) -> None:
@@ -115,17 +146,19 @@ async def test_one_salon(database: str) -> None:
         assert 1 == (await told(answer))["jobs"]["pending"]
 
 
-async def test_nothing_new_is_only_a_heartbeat(database: str) -> None:
-    """While nothing changes the connection is shown to live, with the moment of the latest look."""
-    async with streaming(database, heartbeat=0.3) as (http, vitals), http.get(PATH) as answer:
-        first = await told(answer)
-        beats = []
-        for _ in range(3):
+async def test_alive_is_said_of_a_look_alone(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That nothing has changed is said, with its moment, after a look has shown it; before, only a comment comes."""
+    monkeypatch.setattr(live, "POLL", 60.0)
+    async with streaming(database, heartbeat=0.2) as (http, vitals), http.get(PATH) as answer:
+        moments = [(await told(answer))["as_of"]]
+        for _ in range(2):
+            assert [COMMENT] * 2 == [await read(answer) for _ in range(2)]
             vitals.claimed_total += 1  # so that there is a look
-            beats.append(await read(answer))
-    assert {"alive"} == {beat["event"] for beat in beats}
-    moments = [first["as_of"], *(json.loads(beat["data"])["as_of"] for beat in beats)]
-    assert sorted(set(moments)) == moments
+            moments.append((await told(answer, "alive"))["as_of"])
+        async with http.get(PATH) as newcomer:
+            moments.append((await told(newcomer))["as_of"])
+    assert moments[:3] == sorted(set(moments))
+    assert moments[2] == moments[3]  # he is told what is known, as of the latest look
 
 
 async def test_whoever_comes_back_is_not_told_again(database: str) -> None:
@@ -141,33 +174,90 @@ async def test_whoever_comes_back_is_not_told_again(database: str) -> None:
             assert "stats" == (await read(answer))["event"]
 
 
-async def test_many_viewers_are_one_reader(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_viewers_are_one_reader(database: str) -> None:
     """Fifty who watch cost as many looks as one does; when they have gone nobody looks any more."""
-    looks: list[str | None] = []
-
-    async def counted(store: Store, salon_id: str | None) -> Stats:
-        looks.append(salon_id)
-        return await stats.read(store, salon_id)
-
-    monkeypatch.setattr(live, "read", counted)
     async with served(database) as house:
         answers = [await house.http.get(PATH) for _ in range(50)]
         for answer in answers:
             await told(answer)
         assert 50 == house.vitals.streams
-        looks.clear()
+        before = looks(house.vitals)
         await book(database)
         house.vitals.claimed_total += 1
         for answer in answers:
             assert 1 == (await told(answer))["jobs"]["pending"]
             answer.close()
-        assert 1 <= len(looks) <= 3
+        assert 1 <= (looks(house.vitals) - before).total() <= 3
         assert await until(lambda: house.vitals.streams == 0)
-        looks.clear()
+        before = looks(house.vitals)
         house.vitals.claimed_total += 1
         async with house.http.get(PATH) as answer:
             await told(answer)
-        assert 1 == len(looks)
+        assert {"COUNT_ALL": 1} == looks(house.vitals) - before
+
+
+async def test_many_salons_are_one_statement(database: str) -> None:
+    """Twenty salons with thousands of jobs cost a look one statement, and all jobs together another."""
+    async with served(database) as house, contextlib.AsyncExitStack() as stack:
+        await fill(database, 4_000, salons=40)
+        paths = [PATH, *(f"{PATH}?salon_id=salon-{number}" for number in range(20))]
+        answers = [await stack.enter_async_context(house.http.get(path)) for path in paths]
+        for answer, figure in zip(answers, [4_000, *[100] * 20], strict=True):
+            await hear_of(answer, figure)
+        before = looks(house.vitals)
+        await fill(database, 40, salons=40)
+        house.vitals.claimed_total += 1
+        for answer, figure in zip(answers, [4_040, *[101] * 20], strict=True):
+            await hear_of(answer, figure)
+        after = looks(house.vitals) - before
+        assert {"COUNT_ALL", "COUNT_SALONS"} == after.keys()
+        assert after.total() <= 6
+
+
+async def test_a_rest_is_as_long_as_the_look_was(database: str, connection: asyncpg.Connection) -> None:
+    """After a look that took long nobody looks for several times as long, whatever is done meanwhile."""
+    async with streaming(database) as (http, vitals), http.get(PATH) as answer:
+        await told(answer)
+        async with connection.transaction():
+            await connection.execute("lock table notification_jobs")
+            vitals.claimed_total += 1
+            await connection.execute("select pg_sleep(0.5)")
+        assert await until(lambda: looks(vitals)["COUNT_ALL"] == 2)
+        start = anyio.current_time()
+        await insert_job(connection)
+        vitals.claimed_total += 1
+        await hear_of(answer, 1)
+        assert anyio.current_time() - start > 1
+
+
+async def test_no_rest_is_endless(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures grow no older than a rest may be at the most, whatever a look took."""
+    monkeypatch.setattr(live, "REST", 1_000_000)
+    monkeypatch.setattr(live, "LONGEST_REST", 0.2)
+    async with streaming(database) as (http, vitals), http.get(PATH) as answer:
+        await told(answer)
+        await book(database)
+        vitals.claimed_total += 1
+        await hear_of(answer, 1)
+
+
+async def test_a_newcomer_ends_the_rest(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long is rested after a look, who has no figures yet need not wait; many such cost few looks."""
+    monkeypatch.setattr(live, "REST", 1_000_000)
+    monkeypatch.setattr(live, "LONGEST_REST", 60.0)
+    async with streaming(database, breath=0.6) as (http, vitals), http.get(PATH) as first:
+        await told(first)
+        vitals.claimed_total += 1
+        with anyio.fail_after(5):
+            async with http.get(PATH) as another:
+                await told(another)  # what is known is told at once
+            assert {"COUNT_ALL": 1} == looks(vitals)
+            for salon in "ab":
+                start = anyio.current_time()
+                async with http.get(f"{PATH}?salon_id={salon}") as newcomer:
+                    await told(newcomer)
+        assert anyio.current_time() - start > 0.2  # the second has not made us hurry
+        assert {"COUNT_ALL": 3, "COUNT_SALONS": 2} == looks(vitals)
 
 
 async def test_there_are_so_many_places(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,12 +321,14 @@ async def test_a_viewer_who_leaves_frees_his_place(database: str) -> None:
 
 
 async def test_a_lost_database_is_told(restartable: Cluster) -> None:
-    """Viewers are told of the trouble once, keep their connection, and are told the figures when they are back."""
-    async with served(await Databases(restartable).create()) as house, house.http.get(PATH) as answer:
+    """Viewers keep their connection and are told of the trouble again and again; then of the figures that are back."""
+    dsn = await Databases(restartable).create()
+    async with served(dsn, heartbeat=0.3) as house, house.http.get(PATH) as answer:
         await told(answer)
         restartable.kill()
         trouble = await told(answer, "trouble")
         assert trouble["error"].startswith("the database does not answer: ")
+        assert ["trouble"] * 8 == [(await read(answer)).get("event") for _ in range(8)]
         restartable.start()
         assert 0 == (await told(answer))["jobs"]["pending"]
 

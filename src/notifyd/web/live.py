@@ -1,11 +1,12 @@
 """Reads the counts for all who watch them live: once for everybody, and only while somebody watches.
 
 The process' own vitals say when a look is worth while; every two seconds one is taken all the same, because other
-daemons settle jobs too. A look is followed by a rest of several times its length, so that looking takes a bounded share
-of the database however many watch and whatever a look costs. Nothing is queued for a viewer: he is told the latest.
+daemons settle jobs too. A look is two statements at the most, and is followed by a rest of several times its length, so
+that looking takes a bounded share of the database however many watch and whatever a look costs. Who waits for his first
+figures ends the rest. Nothing is queued for a viewer: he is told the latest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import anyio
@@ -13,7 +14,7 @@ import anyio
 from notifyd import log
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.pool import Store
-from notifyd.store.stats import PING_LIMIT, READ_LIMIT, ping, read
+from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read, read_salons
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
 from notifyd.web.answers import silence
@@ -26,13 +27,17 @@ POLL = 2.0
 """Seconds between two looks at the most."""
 
 REST = 4
-"""How many times the length of a look is rested after it: looking takes a fifth of the time at the most."""
+"""How many times the length of a look is rested after it: looking takes a fifth of one connection's time. A newcomer
+waits for no more than its length once: if they keep coming, looking takes half."""
+
+LONGEST_REST = 10.0
+"""Seconds of rest at the most: between two looks that take as long as they may, figures are never older than 30 s."""
 
 MOST_SALONS = 100
-"""Different salons watched at once: each costs a statement every look."""
+"""Different salons watched at once."""
 
-BUG_PAUSE = 30.0
-"""Seconds of rest after a bug, which will be one again."""
+BUG_PAUSE = 20.0
+"""Seconds until the rest after a bug, which will be one again."""
 
 
 class TooManySalons(Exception):  # noqa: N818 - the state of things, in the words of the answer
@@ -81,17 +86,20 @@ class Live:
                     await self._joined.wait()
                 began, known = anyio.current_time(), self._changes()
                 await self._look()
-                await anyio.sleep(max(self._breath, REST * (anyio.current_time() - began)))
-                await self._wait(began + POLL, known)
+                await self._rest(began, known)
         finally:
             self._closed = True
             for topic in self._topics.values():
                 topic.close()
 
-    async def _wait(self, end: float, known: tuple[object, ...]) -> None:
-        """Wait until a look is worth while: something was done, somebody waits for his first figures, or it is time."""
-        while anyio.current_time() < end and self._changes() == known:
-            if not all(topic.version for topic in self._topics.values()):
+    async def _rest(self, began: float, known: tuple[object, ...]) -> None:
+        """Rest until a look is worth while: something was done, somebody waits for his first figures, or it is time."""
+        ended = anyio.current_time()
+        once, full = (ended + max(self._breath, min(n * (ended - began), LONGEST_REST)) for n in (1, REST))
+        while (now := anyio.current_time()) < max(full, began + POLL):
+            if now >= full and self._changes() != known:
+                return
+            if now >= once and not all(topic.version for topic in self._topics.values()):
                 return
             self._joined = anyio.Event()
             with anyio.move_on_after(self._breath):
@@ -101,9 +109,10 @@ class Live:
         try:
             with anyio.fail_after(PING_LIMIT):  # a database that is gone is told soon
                 await ping(self._store)
-            for salon_id, topic in list(self._topics.items()):
-                with anyio.fail_after(READ_LIMIT):
-                    topic.tell(await read(self._store, salon_id))
+            topics = dict(self._topics)
+            found = await self._read(topics)
+            for watched, topic in topics.items():
+                topic.tell(found[watched])
         except (DatabaseUnavailable, TableUnusable, TimeoutError) as error:
             self._trouble(
                 f"the database does not answer: {silence(error)}", "the figures come by themselves when it does"
@@ -112,6 +121,17 @@ class Live:
             log.exception("web.bug", bug, path="/stats/stream")
             self._trouble("a bug in notifyd", "its log says more: web.bug")
             await anyio.sleep(BUG_PAUSE)
+
+    async def _read(self, watched: Collection[str | None]) -> dict[str | None, Stats]:
+        whole: dict[None, Stats] = {}
+        each: dict[str, Stats] = {}
+        if None in watched:
+            with anyio.fail_after(READ_LIMIT):
+                whole[None] = await read(self._store)
+        if salons := [salon_id for salon_id in watched if salon_id is not None]:
+            with anyio.fail_after(READ_LIMIT):
+                each = await read_salons(self._store, salons)
+        return whole | each
 
     def _trouble(self, error: str, cure: str) -> None:
         for topic in self._topics.values():

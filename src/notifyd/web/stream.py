@@ -23,7 +23,8 @@ from notifyd.web.topic import Topic
 PATH = "/stats/stream"
 
 MOST_STREAMS = 400
-"""Viewers: a tenth of the descriptors that the unit allows. All have the one token that opens more than dashboards."""
+"""Viewers: a tenth of the descriptors that the unit allows. What a token may have is what there is in all, because the
+one token that opens more than dashboards is the only one that opens the stream."""
 
 HEARTBEAT = 15.0
 """Seconds of silence after which the connection is shown to live; proxies cut at thirty and more."""
@@ -104,7 +105,8 @@ class Stream:
         self._seated += 1
         retry = _RETRY[self._seated * 1_237 % len(_RETRY)]  # a prime: neighbours are told times far apart
         await self._send(request, answer, f"retry: {retry}\n\n".encode())
-        heard, version, sent_at = request.headers.get("Last-Event-ID") or None, 0, anyio.current_time()
+        heard, version, looks = request.headers.get("Last-Event-ID") or None, 0, 0
+        sent_at = anyio.current_time()
         while not topic.closed and request.transport is not None:
             with anyio.move_on_after(min(GLANCE, self._heartbeat)):
                 await topic.beyond(version)
@@ -112,8 +114,9 @@ class Stream:
             if not news and anyio.current_time() < sent_at + self._heartbeat:
                 continue
             fresh = news and not (version == 0 and heard == topic.figures)
-            version, sent_at = topic.version, anyio.current_time()
-            await self._send(request, answer, topic.event if fresh else topic.beat)
+            event = topic.event if fresh else topic.beat(looks)
+            version, looks, sent_at = topic.version, topic.looks, anyio.current_time()
+            await self._send(request, answer, event)
 
     async def _send(self, request: web.Request, answer: web.StreamResponse, event: bytes) -> None:
         with anyio.fail_after(self._patience):
