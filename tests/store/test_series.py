@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifyd.model.outcome import Permanent, Sent
+from notifyd.model.series import MOST_POINTS, SeriesRefused, assemble
 from notifyd.model.verdict import Bury, Done
 from notifyd.store.deliveries import Intent, intend
 from notifyd.store.pool import Store
 from notifyd.store.record import VerdictRecord, record
 from notifyd.store.rollups import fold
-from notifyd.store.series import MOST_POINTS, SeriesRefused, assemble
 from notifyd.store.stats import COUNT_ALL, COUNT_SALON, read
 from store.steps import EMAIL, FINGERPRINT, RECIPIENT, SENDER, SMS, claimed, complete, send
 

@@ -10,8 +10,8 @@ from notifyd.store.table import inspect
 from store.shapes import SHAPES, TABLE, connected
 
 FREE = {
-    "adopt", "catalogue", "explain", "first_count", "listing", "migrate", "proof", "proven", "server", "stats", "table",
-    "verify",
+    "adopt", "catalogue", "explain", "first_count", "listing", "migrate", "ping", "proof", "proven", "server", "stats",
+    "table", "verify",
 }  # fmt: skip
 """The modules whose statements are planned freely: counts, lists, and the catalogue."""
 

@@ -33,7 +33,7 @@ async def test_what_is_seen(database: str) -> None:
     assert set(SCHEMAS["Database"]["required"]) == set(body)
     assert set(SCHEMAS["Pool"]["required"]) == set(pool)
     assert set(SCHEMAS["Server"]["required"]) == set(body["server"])  # type: ignore[call-overload]
-    ping = body["pools"]["health"]["statements"]["stats.PING"]  # type: ignore[index]
+    ping = body["pools"]["health"]["statements"]["ping.PING"]  # type: ignore[index]
     assert set(SCHEMAS["Durations"]["required"]) == set(ping)
     assert 1 == ping["count"]
     assert 0 < ping["p50_ms"] <= ping["p99_ms"] <= ping["max_ms"] == ping["total_ms"]

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from notifyd import __version__
 from notifyd.model.histogram import Histogram
 from notifyd.model.job import State
-from notifyd.store.stats import ChannelStats, Stats
+from notifyd.model.stats import ChannelStats, Stats
 from notifyd.vitals import PoolVitals, Vitals
 from notifyd.web.metrics import exposition
 

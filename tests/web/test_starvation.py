@@ -77,7 +77,7 @@ async def test_a_crowd_starves_no_probe(world: World, connection: asyncpg.Connec
                 text = await answer.text()
             assert (200, True) == (answer.status, "notifyd_database_up 1.0" in text)
             assert "notifyd_jobs{" not in text
-            for pool, statement in (("health", "stats.PING"), ("lists", "listing.LIST_ALL")):
+            for pool, statement in (("health", "ping.PING"), ("lists", "listing.LIST_ALL")):
                 assert f'notifyd_statement_seconds_count{{pool="{pool}",statement="{statement}"}}' in text
             async with http.get("/readyz") as answer:
                 assert 200 == answer.status

@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from notifyd.model.job import State
+from notifyd.model.stats import ChannelStats, Stats
 from notifyd.store.pool import Store, open_store
-from notifyd.store.stats import ChannelStats, Stats, read, read_salons
+from notifyd.store.stats import read, read_salons
 from notifyd.store.verify import verify
 from support.jobs import insert_job
 

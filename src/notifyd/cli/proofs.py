@@ -22,8 +22,8 @@ from notifyd.model.outcome import SendError
 from notifyd.settings import Settings
 from notifyd.store.listen import Ears, listen
 from notifyd.store.migrate import migrate
+from notifyd.store.ping import ping
 from notifyd.store.pool import Store, open_store
-from notifyd.store.stats import ping
 from notifyd.store.table import TableUnusable
 
 TIME_LIMIT = 20.0

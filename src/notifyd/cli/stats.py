@@ -8,9 +8,10 @@ import typer
 
 from notifyd.cli.options import Config, Json
 from notifyd.cli.recount import recount
+from notifyd.model.stats import Stats
 from notifyd.settings import Need, Settings, load
 from notifyd.store.pool import open_store
-from notifyd.store.stats import Stats, read
+from notifyd.store.stats import read
 
 _TIME_LIMIT = 15.0
 """Seconds; an operator at a terminal waits longer than a monitor does."""

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 import anyio
 
 from notifyd import log
+from notifyd.model.stats import Stats
 from notifyd.store.connect import DatabaseUnavailable
+from notifyd.store.ping import PING_LIMIT, ping
 from notifyd.store.pool import Store
-from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read, read_salons
+from notifyd.store.stats import READ_LIMIT, read, read_salons
 from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
 from notifyd.web.answers import silence

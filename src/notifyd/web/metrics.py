@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from notifyd import __version__
 from notifyd.model.histogram import Histogram
 from notifyd.model.job import Channel
-from notifyd.store.stats import Stats
+from notifyd.model.stats import Stats
 from notifyd.vitals import PoolVitals, Vitals
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

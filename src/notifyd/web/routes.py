@@ -11,10 +11,12 @@ from importlib.resources import files
 import anyio
 from aiohttp import web
 
+from notifyd.model.series import MOST_POINTS, SeriesRefused
+from notifyd.model.stats import Stats
 from notifyd.store.connect import DatabaseUnavailable
+from notifyd.store.ping import PING_LIMIT, ping
 from notifyd.store.pool import Store
-from notifyd.store.series import MOST_POINTS, SeriesRefused
-from notifyd.store.stats import PING_LIMIT, READ_LIMIT, Stats, ping, read
+from notifyd.store.stats import READ_LIMIT, read
 from notifyd.vitals import Vitals
 from notifyd.web import metrics
 from notifyd.web.answers import document, kept, refusal, silence

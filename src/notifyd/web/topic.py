@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import anyio
 
-from notifyd.store.stats import Stats
+from notifyd.model.stats import Stats
 from notifyd.web.copies import compact
 
 COMMENT = b":\n\n"
