@@ -14,8 +14,8 @@ from notifyd.web.places import PLACES
 ENGINE_CONNECTIONS = 6
 """The claim, intents, records, due times, leases and a chore may each be at the database at once."""
 
-HEALTH_CONNECTIONS = 1
-"""For signs of life alone, of a millisecond each: nothing that may be slow is ever read over it."""
+HEALTH_CONNECTIONS = 2
+"""For signs of life alone, of a millisecond each: nothing that may be slow is ever read over them, and one may hang."""
 
 STATS_CONNECTIONS = PLACES + 3
 """The counts of some salons, those of all, the stream's look and the server's facts may be read at once: as many as

@@ -171,7 +171,7 @@ def given(leases: list[asyncpg.Record]) -> tuple[tuple[str, str, str, int], ...]
 
 
 LISTED = tuple(
-    (sql, index, f"array[{states}], '{below}', 5, 'infinity', 5, '-infinity', null, null, 51, {salon}, false")
+    (sql, index, f"array[{states}], '{below}', 5, 'infinity', 5, '-infinity', null, null, 51, {salon}, false, false")
     for sql, index, salon in (
         (LIST_ALL, "notifyd_listed", "null"),
         (LIST_SALON, "notifyd_listed_salon", "'salon'"),

@@ -27,6 +27,12 @@ SHIPPED = load(None).dashboards
 POLL = 5.0
 """Seconds."""
 
+BLOCKED = """
+select count(*) from pg_stat_activity
+where datname = current_database() and application_name = 'notifyd-stats' and wait_event_type = 'Lock'
+"""
+"""How many reads for viewers wait for a lock."""
+
 
 @dataclass(frozen=True)
 class House:

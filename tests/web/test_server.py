@@ -289,6 +289,19 @@ async def test_metrics_over_http(database: str) -> None:
     assert "notifyd_database_up 1.0" in text
 
 
+async def test_without_our_tables(database: str, connection: asyncpg.Connection) -> None:
+    """Where something is missing the counts say what to do, and monitoring keeps the process' own figures."""
+    async with served(database) as house:
+        await connection.execute("drop table notifyd.rollups cascade")
+        status, body = await get(house, "/stats")
+        assert (503, "there is nothing to count from") == (status, body["error"])
+        assert "notifyd migrate" in body["cure"]
+        async with house.http.get("/metrics") as answer:
+            text = await answer.text()
+        assert (200, True) == (answer.status, "notifyd_database_up 1.0" in text)
+        assert "notifyd_jobs{" not in text
+
+
 async def test_a_token_is_asked_for(database: str) -> None:
     """Where a token is set everything but the health check asks for it, and says how to send it."""
     right = {"Authorization": "Bearer s3cret-tökén"}

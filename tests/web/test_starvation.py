@@ -10,17 +10,12 @@ import anyio
 import asyncpg
 
 from notifyd.stores import LISTS_CONNECTIONS
-from notifyd.web.guard import MOST_IN_FLIGHT, MOST_LISTS
+from notifyd.web.guard import MOST_SLOW
 from notifyd.web.places import PLACES
 from support.jobs import insert_job
 from support.waiting import until
 from support.world import World
-from web.serving import House, served
-
-BLOCKED = """
-select count(*) from pg_stat_activity
-where datname = current_database() and application_name = 'notifyd-stats' and wait_event_type = 'Lock'
-"""
+from web.serving import BLOCKED, House, served
 
 CROWD = {"/jobs?type=nosuch": 20, "/stats?salon_id=%d": 20, "/stats/stream?salon_id=%d": 10, "/stats/database": 40}
 """How many ask for what at once, each of them for as long as the test runs."""
@@ -123,9 +118,9 @@ async def asked(house: House, path: str, times: int) -> AsyncIterator[list[int]]
 
 
 async def check_the_rest(house: House, *paths: str) -> None:
-    """All of these, readiness and metrics are answered at once, the counts with them."""
+    """All of these, the page, readiness and metrics are answered at once, the counts with them."""
     start = anyio.current_time()
-    for path in ("/readyz", "/stats", "/stats?salon_id=salon-1", *paths):
+    for path in ("/", "/openapi.json", "/readyz", "/stats", "/stats?salon_id=salon-1", *paths):
         async with house.http.get(path) as answer:
             assert (path, 200) == (path, answer.status)
     async with house.http.get("/metrics") as answer:
@@ -137,7 +132,7 @@ async def test_slow_lists_leave_the_rest_alone(database: str, connection: asyncp
     """While every place for lists is taken, one more is refused at once, and everything else is answered."""
     await hold(connection, LISTS)
     async with served(database) as house:
-        async with asked(house, "/jobs", MOST_LISTS) as statuses:
+        async with asked(house, "/jobs", MOST_SLOW) as statuses:
             taken: Awaitable[bool] = until(lambda: _blocked(connection, LISTS_CONNECTIONS))
             await taken
             async with house.http.get("/jobs") as answer:
@@ -146,17 +141,19 @@ async def test_slow_lists_leave_the_rest_alone(database: str, connection: asyncp
             await check_the_rest(house, "/stats/database")
             assert 0 == len(statuses)
             await connection.execute("select pg_advisory_unlock($1)", LISTS)
-        assert [200] * MOST_LISTS == statuses
+        assert [200] * MOST_SLOW == statuses
 
 
 async def test_slow_facts_leave_the_rest_alone(database: str, connection: asyncpg.Connection) -> None:
     """Whoever asks for the server's facts takes one connection between them, and no place from who asks for others."""
     await hold(connection, FACTS)
     async with served(database) as house:
-        async with asked(house, "/stats/database", MOST_IN_FLIGHT) as statuses:
+        async with asked(house, "/stats/database", MOST_SLOW) as statuses:
             taken: Awaitable[bool] = until(lambda: _blocked(connection, 1))
             await taken
+            async with house.http.get("/stats/database") as answer:
+                assert (503, "1") == (answer.status, answer.headers["Retry-After"])
             await check_the_rest(house, "/jobs")
             assert 1 == house.vitals.pools["stats"].active
             await connection.execute("select pg_advisory_unlock($1)", FACTS)
-        assert [200] * MOST_IN_FLIGHT == statuses
+        assert [200] * MOST_SLOW == statuses

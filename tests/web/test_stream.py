@@ -27,11 +27,17 @@ from notifyd.web.stream import GLANCE, PATH
 from support.databases import Databases
 from support.jobs import insert_job
 from support.waiting import until
-from web.serving import served
+from web.serving import BLOCKED, served
 
 Event = dict[str, str]
 
 COMMENT: Event = {"": ""}
+
+SLOW_SALONS = """
+create or replace function notifyd.job_key(job_id text) returns uuid stable parallel safe language plpgsql as
+    'begin perform pg_advisory_xact_lock_shared(9); return null; end'
+"""
+"""Only the statement for salons calls it; it waits for as long as somebody holds the lock."""
 
 
 async def read(answer: aiohttp.ClientResponse, within: float = 10) -> Event:
@@ -216,11 +222,17 @@ async def test_many_salons_are_one_statement(database: str) -> None:
 
 async def test_a_rest_is_as_long_as_the_look_was(database: str, connection: asyncpg.Connection) -> None:
     """After a look that took long nobody looks for several times as long, whatever is done meanwhile."""
+    onlooker = await asyncpg.connect(database)
+
+    async def looking() -> bool:
+        return bool(await onlooker.fetchval(BLOCKED))
+
     async with streaming(database) as (http, vitals), http.get(PATH) as answer:
         await told(answer)
         async with connection.transaction():
             await connection.execute("lock table notification_jobs")
             vitals.claimed_total += 1
+            await until(looking)
             await connection.execute("select pg_sleep(0.5)")
         assert await until(lambda: looks(vitals)["COUNT_ALL"] == 2)
         start = anyio.current_time()
@@ -228,6 +240,7 @@ async def test_a_rest_is_as_long_as_the_look_was(database: str, connection: asyn
         vitals.claimed_total += 1
         await hear_of(answer, 1)
         assert anyio.current_time() - start > 1
+    await onlooker.close()
 
 
 async def test_no_rest_is_endless(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +344,25 @@ async def test_a_lost_database_is_told(restartable: Cluster) -> None:
         assert ["trouble"] * 8 == [(await read(answer)).get("event") for _ in range(8)]
         restartable.start()
         assert 0 == (await told(answer))["jobs"]["pending"]
+
+
+async def test_trouble_is_of_those_who_have_it(
+    database: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where salons cannot be counted in time, their viewers are told, and whoever watches all jobs has his figures."""
+    monkeypatch.setattr(live, "READ_LIMIT", 1.0)
+    await connection.execute(SLOW_SALONS)
+    await connection.execute("select pg_advisory_lock(9)")
+    async with streaming(database) as (http, vitals), http.get(PATH) as whole:
+        await told(whole)
+        async with http.get(f"{PATH}?salon_id=salon-1") as one:
+            assert "the time limit" in (await told(one, "trouble"))["error"]
+        await insert_job(connection)
+        vitals.claimed_total += 1
+        events = [await read(whole)]
+        while events[-1].get("event") != "stats":
+            events.append(await read(whole))
+        assert "trouble" not in [event.get("event") for event in events]
 
 
 async def test_no_deadline_and_no_place_in_the_queue(database: str) -> None:

@@ -72,7 +72,8 @@ class Wanted:
         created_from: Not created before it.
         created_to: Created before it.
         below: Where the last page ended.
-        texts: Whether error and payload are wanted too.
+        error: Whether the error is wanted too.
+        payload: Whether the payload is: a large one costs time.
         limit: Rows, at the most `MOST_ROWS`, or `MOST_ROWS_WITH_TEXTS`.
     """
 
@@ -83,7 +84,8 @@ class Wanted:
     created_from: datetime | None = None
     created_to: datetime | None = None
     below: Place = TOP
-    texts: bool = False
+    error: bool = False
+    payload: bool = False
     limit: int = 50
 
 
@@ -108,7 +110,7 @@ select left(page.id, {name}) as id, left(page.salon_id, {name}) as salon_id, lef
     page.max_attempts, page.tie, to_json(page.created_at) #>> '{}' as created_at,
     to_json(page.updated_at) #>> '{}' as updated_at, to_json(page.processed_at) #>> '{}' as processed_at,
     case when $11 then left(page.error, {text}) end as error,
-    case when $11 then left(page.payload::text, {text}) end as payload
+    case when $12 then left(page.payload::text, {text}) end as payload
 from (
     select listed.* from unnest($1::text[]) wanted(state) cross join lateral (
         select id::text, salon_id::text, client_id::text, appointment_id::text, type::text, status::text, attempts,
@@ -164,7 +166,8 @@ async def list_jobs(store: Store, wanted: Wanted) -> Page:
             wanted.appointment_id,
             wanted.limit + 1,  # one more tells whether there is a next page
             wanted.salon_id,
-            wanted.texts,
+            wanted.error,
+            wanted.payload,
             timeout=LIST_LIMIT,
         )
     except asyncpg.DataError as error:  # of all that is sent only the place may be no time, or no number of 64 bits

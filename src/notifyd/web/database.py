@@ -17,6 +17,8 @@ from notifyd.store.server import READ_LIMIT, look
 from notifyd.vitals import PoolVitals, Vitals
 from notifyd.web.answers import document, silence
 
+PATH = "/stats/database"
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -33,7 +35,7 @@ class Database:
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes; HEAD is answered wherever GET is."""
-        return [web.get("/stats/database", self.seen)]
+        return [web.get(PATH, self.seen)]
 
     async def seen(self, _request: web.Request) -> web.Response:
         """Pools, statements and errors; and the server, or with 503 why it could not be asked."""

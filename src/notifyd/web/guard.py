@@ -19,6 +19,7 @@ from aiohttp import web
 from notifyd import log
 from notifyd.web.answers import SECURITY_HEADERS, refusal
 from notifyd.web.callers import CALLER, Callers
+from notifyd.web.database import PATH as DATABASE
 from notifyd.web.jobs import PATH as JOBS
 from notifyd.web.receipts import PATH as RECEIPTS
 from notifyd.web.stream import PATH as STREAM
@@ -42,8 +43,8 @@ MOST_VIEWERS = 2_000
 """Requests at once for what the cache keeps. A thousand open tabs ask within the same second when the daemon is back;
 each is a connection, of which a process may have 4,096 under systemd."""
 
-MOST_LISTS = 8
-"""Requests for a list at once; two of them read."""
+MOST_SLOW = 8
+"""Requests for a list at once, and for the server's facts; two lists are read, and the facts once."""
 
 MOST_RECEIPTS = 500
 """Receipts taken at once: as many as one statement writes."""
@@ -61,7 +62,8 @@ class Guard:
         self._queues = {
             RECEIPTS: _Queue(MOST_RECEIPTS),
             STATS: self._viewers,
-            JOBS: _Queue(MOST_LISTS),
+            JOBS: _Queue(MOST_SLOW),
+            DATABASE: _Queue(MOST_SLOW),
             **{path: _Queue(most_in_flight) for path in PROBES},
         }
         self._deadline = deadline

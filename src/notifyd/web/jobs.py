@@ -90,7 +90,7 @@ class Jobs:
         appointment_id = value(query, "appointment_id")
         if not self.guarded and (appointment_id or set(fields) & set(PERSONAL)):
             raise _NeedsTokenError
-        texts = bool(set(fields) & set(TEXTS))
+        most = MOST_ROWS_WITH_TEXTS if set(fields) & set(TEXTS) else MOST_ROWS
         wanted = Wanted(
             statuses=several(query, "status", STATUSES, STATUSES),
             salon_id=value(query, "salon_id"),
@@ -98,8 +98,9 @@ class Jobs:
             appointment_id=appointment_id,
             created_from=moment(query, "created_from"),
             created_to=moment(query, "created_to"),
-            texts=texts,
-            limit=number(query, "limit", 50, MOST_ROWS_WITH_TEXTS if texts else MOST_ROWS),
+            error="error" in fields,
+            payload="payload" in fields,
+            limit=number(query, "limit", 50, most),
         )
         below = value(query, "cursor")
         return fields, replace(wanted, below=cursor.read(below) if below else TOP)

@@ -6,13 +6,12 @@ that looking takes a bounded share of the database however many watch and whatev
 figures ends the rest. Nothing is queued for a viewer: he is told the latest.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 
 from notifyd import log
-from notifyd.model.stats import Stats
 from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.ping import PING_LIMIT, ping
 from notifyd.store.pool import Store
@@ -108,36 +107,28 @@ class Live:
                 await self._joined.wait()
 
     async def _look(self) -> None:
-        try:
+        answers = False
+        async with _telling(self._topics.values()):
             with anyio.fail_after(PING_LIMIT):  # a database that is gone is told soon
                 await ping(self._store)
-            topics = dict(self._topics)
-            found = await self._read(topics)
-            for watched, topic in topics.items():
-                topic.tell(found[watched])
-        except (DatabaseUnavailable, TableUnusable, TimeoutError) as error:
-            self._trouble(
-                f"the database does not answer: {silence(error)}", "the figures come by themselves when it does"
-            )
-        except Exception as bug:  # noqa: BLE001 - a bug in what is shown is no reason for the engine to stop
-            log.exception("web.bug", bug, path="/stats/stream")
-            self._trouble("a bug in notifyd", "its log says more: web.bug")
-            await anyio.sleep(BUG_PAUSE)
+            answers = True
+        if answers:
+            await self._look_at_all()
+            await self._look_at_salons()
 
-    async def _read(self, watched: Collection[str | None]) -> dict[str | None, Stats]:
-        whole: dict[None, Stats] = {}
-        each: dict[str, Stats] = {}
-        if None in watched:
-            with anyio.fail_after(READ_LIMIT):
-                whole[None] = await read(self._store)
-        if salons := [salon_id for salon_id in watched if salon_id is not None]:
-            with anyio.fail_after(READ_LIMIT):
-                each = await read_salons(self._store, salons)
-        return whole | each
+    async def _look_at_all(self) -> None:
+        if (topic := self._topics.get(None)) is not None:
+            async with _telling([topic]):
+                with anyio.fail_after(READ_LIMIT):
+                    topic.tell(await read(self._store))
 
-    def _trouble(self, error: str, cure: str) -> None:
-        for topic in self._topics.values():
-            topic.trouble(error, cure)
+    async def _look_at_salons(self) -> None:
+        if topics := {salon_id: topic for salon_id, topic in self._topics.items() if salon_id is not None}:
+            async with _telling(topics.values()):
+                with anyio.fail_after(READ_LIMIT):
+                    found = await read_salons(self._store, list(topics))
+                for salon_id, topic in topics.items():
+                    topic.tell(found[salon_id])
 
     def _changes(self) -> tuple[object, ...]:
         """Return what differs after the engine has done anything that the counts may show."""
@@ -146,3 +137,23 @@ class Live:
         return (
             vitals.claimed_total, vitals.rescued_total, vitals.purged_total, *(one.total() for one in counters),
         )  # fmt: skip
+
+
+@asynccontextmanager
+async def _telling(topics: Collection[Topic]) -> AsyncIterator[None]:
+    """Tell those whom the block is for, and nobody else, why it failed: what is shown must not stop the engine."""
+    try:
+        yield
+    except (DatabaseUnavailable, TableUnusable, TimeoutError) as error:
+        _trouble(
+            topics, f"the database does not answer: {silence(error)}", "the figures come by themselves when it does"
+        )
+    except Exception as bug:  # noqa: BLE001 - whatever it is
+        log.exception("web.bug", bug, path="/stats/stream")
+        _trouble(topics, "a bug in notifyd", "its log says more: web.bug")
+        await anyio.sleep(BUG_PAUSE)
+
+
+def _trouble(topics: Collection[Topic], error: str, cure: str) -> None:
+    for topic in topics:
+        topic.trouble(error, cure)

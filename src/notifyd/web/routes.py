@@ -17,6 +17,7 @@ from notifyd.store.connect import DatabaseUnavailable
 from notifyd.store.ping import PING_LIMIT, ping
 from notifyd.store.pool import Store
 from notifyd.store.stats import READ_LIMIT, read
+from notifyd.store.table import TableUnusable
 from notifyd.vitals import Vitals
 from notifyd.web import metrics
 from notifyd.web.answers import document, kept, refusal, silence
@@ -93,6 +94,10 @@ class Routes:
             return refusal(HTTPStatus.BAD_REQUEST, str(error), f"give a moment of the last {MOST_POINTS - 1} days")
         except TooManyLoads:
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many salons at once", "ask again", Retry_After="1")
+        except TableUnusable as error:
+            return refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, "there is nothing to count from", str(error), Retry_After="60"
+            )
         except (DatabaseUnavailable, TimeoutError) as error:
             return refusal(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -105,7 +110,7 @@ class Routes:
     async def metrics(self, _request: web.Request) -> web.Response:
         """The same for Prometheus, and the process' own vitals; without a database, or counts in time, these alone."""
         snapshot, answers = None, False
-        with suppress(DatabaseUnavailable, TimeoutError), anyio.fail_after(SCRAPE_LIMIT):
+        with suppress(DatabaseUnavailable, TableUnusable, TimeoutError), anyio.fail_after(SCRAPE_LIMIT):
             await self._alive()
             answers = True
             snapshot = (await self._counts(None, None, stale=False)).copy.value
