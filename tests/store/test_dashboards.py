@@ -13,13 +13,14 @@ import pytest
 from dashboards.reading import open_reader
 from notifyd.dashboards import load
 from notifyd.model.dashboard import Dashboard
+from notifyd.model.parameters import Unacceptable
 from notifyd.store import snapshots
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import NothingThere, Unacceptable, Unusable, run
+from notifyd.store.dashboards import NothingThere, run
 from notifyd.store.pool import Store
 from notifyd.store.proven import prove
 from notifyd.store.statements import UNNAMED
-from notifyd.store.unusable import Unreadable
+from notifyd.store.unusable import Unreadable, Unusable
 from store.shapes import connected
 from support.databases import Databases
 from support.pgbouncer import pgbouncer

@@ -23,8 +23,6 @@ from notifyd.store.proven import forget, proven_for
 from notifyd.store.snapshots import READ_LIMIT
 from notifyd.store.unusable import Unusable, is_refused, said, unusable
 
-__all__ = ["Answer", "NothingThere", "Unacceptable", "Unusable", "run"]
-
 
 class NothingThere(Exception):  # noqa: N818 - an answer
     """There is no such salon."""

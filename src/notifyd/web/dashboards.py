@@ -16,8 +16,9 @@ from notifyd import log
 from notifyd.model.dashboard import Dashboard
 from notifyd.model.parameters import Unacceptable, accept
 from notifyd.store.connect import DatabaseUnavailable
-from notifyd.store.dashboards import NothingThere, Unusable, run
+from notifyd.store.dashboards import NothingThere, run
 from notifyd.store.pool import Store
+from notifyd.store.unusable import Unusable
 from notifyd.web.answers import document, kept, silence
 from notifyd.web.cache import Cache, TooManyLoads
 from notifyd.web.callers import CALLER, Caller, is_near
