@@ -8,10 +8,10 @@ PING_LIMIT = 1.5
 PING = "select 1 as answer"
 
 
-async def ping(store: Store, timeout: float = PING_LIMIT) -> None:  # noqa: ASYNC109 - asyncpg's
+async def ping(store: Store) -> None:
     """Ask the database for a sign of life.
 
     Raises:
         notifyd.store.pool.DatabaseUnavailable: No answer in time.
     """
-    await store.fetchrow(PING, timeout=timeout)
+    await store.fetchrow(PING, timeout=PING_LIMIT)

@@ -78,12 +78,12 @@ select now() as as_of, current_setting('server_version') as version, pg_is_in_re
 """
 
 
-async def look(store: Store, timeout: float = READ_LIMIT) -> Server:  # noqa: ASYNC109 - asyncpg's
+async def look(store: Store) -> Server:
     """Ask the server.
 
     Raises:
         notifyd.store.pool.DatabaseUnavailable: No answer in time.
     """
-    row = dict(await store.fetchrow(FACTS, store.table.name, timeout=timeout))
+    row = dict(await store.fetchrow(FACTS, store.table.name, timeout=READ_LIMIT))
     tables = {name: TableFacts(live, dead, vacuumed_s) for name, live, dead, vacuumed_s in row.pop("tables")}
     return Server(**row, tables=tables)
