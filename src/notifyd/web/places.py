@@ -23,7 +23,7 @@ class TooManyLoads(Exception):  # noqa: N818 - the state of the daemon
 
 
 class Places:
-    """The places of those who share a pool."""
+    """The places of those who stand in one line."""
 
     def __init__(self) -> None:
         self._free = anyio.Semaphore(PLACES)

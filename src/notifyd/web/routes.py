@@ -46,7 +46,7 @@ class Routes:
 
     Attributes:
         store: The database, on connections whose plans are the planner's.
-        health: The same, on one that nothing slow is read over.
+        health: The same, on connections that nothing slow is read over.
         vitals: What the engine writes.
         poll_interval: Seconds between two polls of the claim loop, from which `/readyz` knows what is late.
         cache: Keeps the counts.
